@@ -1,0 +1,1 @@
+"""Settings, discovery and suppressions."""

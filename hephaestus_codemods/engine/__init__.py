@@ -1,0 +1,1 @@
+"""The pipeline: find sites, rewrite, gate; in workers that can be killed."""

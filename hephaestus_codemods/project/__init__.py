@@ -1,0 +1,1 @@
+"""What we know about the target: its files, versions, names and values."""

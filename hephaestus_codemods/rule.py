@@ -1,0 +1,197 @@
+"""What a rule is, and what it says about the code it looks at.
+
+A rule is a pure function of a module, the facts about its project, and options: it reads no file,
+no clock and no network. It answers with :class:`Finding` objects; the engine decides which of
+them are written.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from hephaestus_codemods.project.module import Module
+
+#: A value that a rule's option may hold; configuration of a target can hold nothing else.
+Scalar = bool | int | float | str
+Options = Mapping[str, Scalar]
+
+
+class Safety(StrEnum):
+    """How much a person has to look at a change, from least to most."""
+
+    SAFE = "safe"
+    """Every result, error, order and side effect is the same; every precondition is proved."""
+
+    REVIEW = "review"
+    """The same on the normal path; something observable can change, or one fact is only likely."""
+
+    SUGGEST = "suggest"
+    """Results or guarantees change, or facts outside the code decide: shown, written on request."""
+
+    @property
+    def rank(self) -> int:
+        """Order the classes: 0 is the safest."""
+        return list(Safety).index(self)
+
+    def lowered(self, times: int) -> Safety:
+        """Return the class *times* steps less safe."""
+        return list(Safety)[min(self.rank + times, len(Safety) - 1)]
+
+
+class Task(StrEnum):
+    """The seed's four tasks; a rule belongs to one or more."""
+
+    API = "api_optimization"
+    CHAT = "chat_backend_optimization"
+    REPORT = "report_generation_optimization"
+    CACHE = "cache_optimization"
+
+
+class Established(StrEnum):
+    """How a precondition was established."""
+
+    PROVED = "proved"
+    """The code shows it."""
+
+    ASSUMED = "assumed"
+    """It is likely, and stands in the report for a person to check; lowers the class by one."""
+
+    TESTED = "tested"
+    """Evidence from a run shows it."""
+
+    FAILED = "failed"
+    """It does not hold: the site is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """A fact that the rewrite needs, and how we know it."""
+
+    name: str
+    established: Established
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replace the characters ``start:end`` of the module's text; an insertion has start == end."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Import:
+    """A name that the new code needs: ``from module import name as alias``, or ``import module``."""
+
+    module: str
+    name: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that a rewrite of one site needs; it is applied whole or not at all.
+
+    *edits* touch the module that was searched. *elsewhere* holds edits to other files of the
+    project by path, in characters of their text. *requirements* are PEP 508 strings. *support*
+    names modules of the support package (files in the rule's ``inject/``).
+    """
+
+    edits: tuple[Edit, ...]
+    imports: tuple[Import, ...] = ()
+    requirements: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
+    elsewhere: Mapping[str, tuple[Edit, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a site is left alone: a machine-readable *code* and a sentence for the owner."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A site that a rule recognised: either a change, or the reason why there is none.
+
+    *base* is the class when every precondition is proved. *change* is called only when the site
+    is to be rewritten, so that scanning stays cheap.
+    """
+
+    node: ast.AST
+    message: str
+    base: Safety = Safety.SAFE
+    preconditions: tuple[Precondition, ...] = ()
+    change: Callable[[], Change] | None = None
+    refusal: Refusal | None = None
+
+    @cached_property
+    def safety(self) -> Safety:
+        """The class after each assumed precondition has lowered it by one step."""
+        assumed = sum(p.established is Established.ASSUMED for p in self.preconditions)
+        return self.base.lowered(assumed)
+
+
+def refuse(
+    node: ast.AST,
+    code: str,
+    message: str,
+    preconditions: Iterable[Precondition] = (),
+    base: Safety = Safety.SAFE,
+) -> Finding:
+    """Say that the site at *node* is left alone, and why."""
+    return Finding(node, message, base, tuple(preconditions), refusal=Refusal(code, message))
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a rule that users may change; its type is the type of *default*."""
+
+    name: str
+    default: Scalar
+    help: str
+    minimum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rewrite: its name is the name of its folder, with dashes.
+
+    *needles* decide from the bytes of a file whether it is parsed at all: in each group at least
+    one needle must occur. *after* names rules whose edits come first. *in_tests* says that test
+    files are searched too.
+    """
+
+    module: str
+    summary: str
+    find: Callable[[Module, Options], Iterable[Finding]]
+    needles: tuple[tuple[bytes, ...], ...]
+    tasks: tuple[Task, ...] = (Task.API,)
+    version: int = 1
+    safety: Safety = Safety.REVIEW
+    options: tuple[Option, ...] = ()
+    after: tuple[str, ...] = ()
+    in_tests: bool = False
+
+    @property
+    def package(self) -> str:
+        """The import name of the rule's folder."""
+        return self.module.removesuffix(".rule")
+
+    @cached_property
+    def name(self) -> str:
+        """The one name of the rule: on the command line, in reports and in suppressions."""
+        return self.package.rpartition(".")[2].replace("_", "-")
+
+    def matches(self, raw: bytes) -> bool:
+        """Say whether a file with these bytes can hold a site at all."""
+        return all(any(needle in raw for needle in group) for group in self.needles)

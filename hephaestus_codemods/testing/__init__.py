@@ -1,0 +1,1 @@
+"""Public test harness for rules, ours and other people's."""
