@@ -7,13 +7,16 @@ them are written.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from hephaestus_codemods.project.module import Module
+if TYPE_CHECKING:
+    import ast
+
+    from hephaestus_codemods.project.module import Module
 
 #: A value that a rule's option may hold; configuration of a target can hold nothing else.
 Scalar = bool | int | float | str
@@ -87,7 +90,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Import:
-    """A name that the new code needs: ``from module import name as alias``, or ``import module``."""
+    """A name that new code needs: ``from module import name as alias``, or ``import module``."""
 
     module: str
     name: str | None = None
@@ -98,8 +101,7 @@ class Import:
 class Change:
     """All that a rewrite of one site needs; it is applied whole or not at all.
 
-    *edits* touch the module that was searched. *elsewhere* holds edits to other files of the
-    project by path, in characters of their text. *requirements* are PEP 508 strings. *support*
+    *edits* touch the module that was searched. *requirements* are PEP 508 strings. *support*
     names modules of the support package (files in the rule's ``inject/``).
     """
 
@@ -107,7 +109,6 @@ class Change:
     imports: tuple[Import, ...] = ()
     requirements: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
-    elsewhere: Mapping[str, tuple[Edit, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

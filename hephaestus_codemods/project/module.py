@@ -51,9 +51,7 @@ class Module:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """The node that holds each node."""
-        return {
-            child: node for node in self.nodes for child in ast.iter_child_nodes(node)
-        }
+        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the nodes around *node*, the nearest first."""

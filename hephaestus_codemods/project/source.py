@@ -101,7 +101,8 @@ class Source:
             body = text.encode(self.encoding)
         except UnicodeEncodeError as error:
             raise UnreadableSource(
-                "encoding", f"{self.path}: {self.encoding} cannot hold {error.object[error.start]!r}"
+                "encoding",
+                f"{self.path}: {self.encoding} cannot hold {error.object[error.start]!r}",
             ) from error
         return (codecs.BOM_UTF8 if self.bom else b"") + body
 

@@ -1,0 +1,134 @@
+"""The command ``hcodemod``: verbs are imported only when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from hephaestus_codemods import __version__
+from hephaestus_codemods.errors import HcodemodError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+#: Verb → one line of help; the module of the same name in this package holds the command.
+VERBS = {
+    "scan": "Find sites; write nothing.",
+    "apply": "Rewrite sites; every run can be reverted.",
+    "revert": "Take back a run, a rule, a file or a site.",
+    "runs": "List, show and clean up the runs of this project.",
+    "recover": "Finish or roll back what a crash left half done.",
+    "rules": "List the rules, or print one rule's page.",
+    "explain": "Say why a site is or is not rewritten.",
+    "config": "Show, check or describe the configuration.",
+    "new-rule": "Start the folder of a new rule.",
+}
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """A group that knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the verbs in the order of use."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a verb and return its command."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"hephaestus_codemods.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Answer a misspelt verb with the nearest one."""
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            import difflib  # noqa: PLC0415  # only for the mistake
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else " See 'hcodemod --help'."
+            raise click.UsageError(f"there is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="hcodemod", message="%(prog)s %(version)s")
+def hcodemod() -> None:
+    r"""Find what makes a Python web backend slow, and rewrite it.
+
+    Every change is a patch that can be reverted alone, and stands in a report.
+
+    \b
+    hcodemod scan                                   what could be done here
+    hcodemod apply --rule sqlalchemy-exists-over-count --diff
+    hcodemod revert                                 take the last run back
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with 0, 1, 2, 3 or 130 (see the README)."""
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        result = hcodemod.main(arguments, prog_name="hcodemod", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (| head): end quietly, as other tools do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except HcodemodError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except Exception as error:  # the last line of defence: never a bare traceback
+        _say(f"error: a fault of ours: {type(error).__name__}: {error}\n{_crash_report()}")
+        return 3
+    return result if isinstance(result, int) else 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415  # only on the way out
+
+    print(f"hcodemod: {printable(text)}", file=sys.stderr)  # noqa: T201
+
+
+def _crash_report() -> str:
+    """Keep the traceback in a file of its own, and say where it lies."""
+    import tempfile  # noqa: PLC0415  # only on the way out
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="hcodemod-crash-", suffix=".txt", delete=False
+    ) as file:
+        file.write(traceback.format_exc())
+    return f"The details are in {file.name}; please report them."

@@ -1,0 +1,108 @@
+"""What travels between the parent and its workers: plain, frozen, picklable values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hephaestus_codemods.patch.model import Step
+    from hephaestus_codemods.rule import Precondition, Refusal, Safety, Scalar
+
+
+class SiteStatus(StrEnum):
+    """How a candidate site ended; every site ends in exactly one of these."""
+
+    APPLIED = "applied"
+    """Its change is in the new text."""
+
+    SUGGESTED = "suggested"
+    """It can be rewritten, but was not selected: by scan, by its class or by its line."""
+
+    REFUSED = "refused"
+    """A precondition does not hold; the code is left alone."""
+
+    SUPPRESSED = "suppressed"
+    """The owner said so in a comment."""
+
+    CONFLICT = "conflict"
+    """Another rule's edit took its place; the reason names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A candidate site in the original text of a file.
+
+    *start* and *end* are character offsets; *line* and *column* count from 1. *origin* is the
+    pair of offsets that identifies the site while other edits move it about.
+    """
+
+    id: str
+    rule: str
+    path: str
+    start: int
+    end: int
+    line: int
+    column: int
+    end_line: int
+    message: str
+    safety: Safety
+    status: SiteStatus
+    refusal: Refusal | None = None
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file, or a rule on a file, that could not be handled.
+
+    *rule* is None when the file itself is the cause. *ours* says that we broke a promise.
+    """
+
+    code: str
+    message: str
+    rule: str | None = None
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the applied changes of a file ask of the rest of the project, with the sites asking."""
+
+    support: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requirements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file. *after* is None when nothing changed."""
+
+    path: str
+    sites: tuple[Site, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    before: bytes = b""
+    after: bytes | None = None
+    steps: tuple[Step, ...] = ()
+    needs: Needs = field(default_factory=Needs)
+    unused_suppressions: tuple[tuple[int, str], ...] = ()
+    skip_file: bool = False
+    consulted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which findings of which rules are to be written.
+
+    *ceiling* gives the least safe class that may be written per rule; a rule that is not in it is
+    not run. *lines* limits a path to ranges of lines; *only* limits the run to these site ids.
+    *refused* holds sites that planning has since refused (a pin conflict, an edited support file).
+    """
+
+    ceiling: Mapping[str, Safety]
+    lines: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    only: frozenset[str] | None = None
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)

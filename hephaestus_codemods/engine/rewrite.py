@@ -1,0 +1,322 @@
+"""Rewriting one file: rules in their order, each until it has nothing left, to a fixpoint.
+
+Every round is spliced from a fresh parse, so that nested sites, several rules at one call and
+sites that only an earlier edit made possible all land in one run and are counted once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.engine.find import Found, Search, chosen, raised, search
+from hephaestus_codemods.engine.gates import broken_promise, bytes_differ
+from hephaestus_codemods.engine.model import (
+    Failure,
+    FileResult,
+    Needs,
+    Selection,
+    Site,
+    SiteStatus,
+)
+from hephaestus_codemods.engine.planners.imports import plan_imports
+from hephaestus_codemods.engine.splice import Trail, fits, origin, splice, to_bytes
+from hephaestus_codemods.patch.model import ByteEdit, Step
+from hephaestus_codemods.project.source import Source, UnreadableSource, decode
+from hephaestus_codemods.rule import Change, Edit, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.rule import Rule
+
+#: More passes than this over all rules mean that two rules undo each other.
+MAX_PASSES = 10
+#: More rounds than this of one rule on one file mean that it never finds an end.
+MAX_ROUNDS = 100
+IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+Key = tuple[str, int, int]
+
+
+class Unsettled(Exception):
+    """The rules do not come to an end on this file; the message names them."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A change that is about to be made, for the site that it belongs to."""
+
+    key: Key
+    site: Site
+    change: Change
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The text of a file after some steps, and how its characters came there."""
+
+    project: Project
+    module: Module
+    trails: tuple[Trail, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def key(self, site: Site) -> Key:
+        """Identify *site*, found in this text, by its place in the original."""
+        return site.rule, *origin(self.trails, site.start, site.end)
+
+
+@dataclass
+class Work:
+    """What is known so far about the sites of the file under work."""
+
+    original: Source
+    selection: Selection
+    sites: dict[Key, Site] = field(default_factory=dict)
+    applied: dict[Key, Change] = field(default_factory=dict)
+    banned: dict[Key, Refusal] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def rewrite(project: Project, path: str, rules: Sequence[Rule], selection: Selection) -> FileResult:
+    """Rewrite the file at *path*, or say of every site why it stays as it is."""
+    module = project.module_at(path)
+    first = search(module, [rule for rule in rules if rule.matches(module.source.raw)], selection)
+    work = Work(module.source, selection, failures=list(first.failures))
+    work.sites = {(s.rule, s.start, s.end): s for s in (one.site for one in first.found)}
+    draft = Draft(project, module)
+    try:
+        if any(chosen(site, selection) for site in work.sites.values()):
+            draft = _to_fixpoint(work, draft, rules)
+    except Unsettled as error:
+        return _given_up(work, first, str(error))
+    steps = _with_all_owners(draft.steps)
+    after = draft.module.source.raw
+    broken = bytes_differ(work.original.raw, after, steps)
+    if broken is not None:
+        return _given_up(work, first, broken)
+    return FileResult(
+        path,
+        sites=_settled(work, draft),
+        failures=tuple(work.failures),
+        before=work.original.raw,
+        after=after if after != work.original.raw else None,
+        steps=steps,
+        needs=_needs(work),
+        unused_suppressions=first.unused_suppressions,
+        skip_file=first.skip_file,
+    )
+
+
+def _to_fixpoint(work: Work, draft: Draft, rules: Sequence[Rule]) -> Draft:
+    """Apply *rules* again and again until none changes the text."""
+    busy: list[str] = []
+    for _ in range(MAX_PASSES):
+        busy = []
+        for rule in rules:
+            before = draft
+            draft = _exhausted(work, draft, rule)
+            if draft is not before:
+                busy.append(rule.name)
+        if not busy:
+            return draft
+    raise Unsettled(f"the text does not settle: {' and '.join(busy)} change it again and again")
+
+
+def _exhausted(work: Work, draft: Draft, rule: Rule) -> Draft:
+    """Apply *rule* until it has nothing left that may be written."""
+    for _ in range(MAX_ROUNDS):
+        batch = _batch(work, draft, rule)
+        if not batch:
+            return draft
+        draft = _with_batch(work, draft, rule, batch)
+    raise Unsettled(f"{rule.name} still changes the file after {MAX_ROUNDS} rounds")
+
+
+def _batch(work: Work, draft: Draft, rule: Rule) -> list[Planned]:
+    """Return the changes of *rule* to the current text that fit together."""
+    if not rule.matches(draft.module.source.raw):
+        return []
+    looked = search(draft.module, [rule], work.selection)
+    work.failures += [failure for failure in looked.failures if failure not in work.failures]
+    taken: list[Edit] = []
+    batch: list[Planned] = []
+    for one in looked.found:
+        planned = _planned(work, draft, rule, one)
+        if planned is not None and fits(planned.change.edits, taken):
+            taken += planned.change.edits
+            batch.append(planned)
+    return batch
+
+
+def _planned(work: Work, draft: Draft, rule: Rule, one: Found) -> Planned | None:
+    key = draft.key(one.site)
+    site = work.sites.get(key) or _at_origin(work.original, one.site, key)
+    wanted = replace(one.site, id=site.id, line=site.line, end_line=site.end_line)
+    if key in work.banned or not chosen(wanted, work.selection) or one.finding.change is None:
+        return None
+    if key in work.applied:
+        raise Unsettled(f"{rule.name} finds its own rewrite again in line {site.line}")
+    wanted = replace(wanted, start=key[1], end=key[2], column=site.column)
+    try:
+        return Planned(key, wanted, one.finding.change())
+    except Exception as error:  # a rule is a guest: its fault is a result
+        failure = raised(rule, error)
+        work.failures.append(failure)
+        work.banned[key] = Refusal("rule-raised", failure.message)
+        return None
+
+
+def _at_origin(original: Source, site: Site, key: Key) -> Site:
+    """Give a site that only an earlier edit made possible its place in the original text."""
+    line, column = original.position(key[1])
+    return replace(site, line=line, column=column, end_line=original.position(key[2])[0])
+
+
+def _with_batch(work: Work, draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft:
+    """Make all changes of *batch*; when they break a promise, leave out those that do."""
+    made = _spliced(draft, rule, batch)
+    if isinstance(made, Draft):
+        _note(work, batch)
+        return made
+    for one in batch:
+        made = _spliced(draft, rule, [one])
+        if isinstance(made, Draft):
+            # The others move in this text: they are found again in the next round.
+            _note(work, [one])
+            return made
+        work.banned[one.key] = made
+        if made.code == "gate":
+            work.failures.append(Failure("gate", made.message, rule.name, ours=True))
+    return draft
+
+
+def _note(work: Work, batch: Iterable[Planned]) -> None:
+    for one in batch:
+        work.sites[one.key] = replace(one.site, status=SiteStatus.APPLIED)
+        work.applied[one.key] = one.change
+
+
+def _spliced(draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft | Refusal:
+    """Return the text with *batch* and its imports, or why there can be none."""
+    owned = [(edit, (one.site.id,)) for one in batch for edit in one.change.edits]
+    owners = tuple(one.site.id for one in batch)
+    try:
+        body = _stepped(draft, rule, owned)
+        if isinstance(body, Refusal):
+            return body
+        needed = sorted({need for one in batch for need in one.change.imports})
+        gone = _identifiers(draft.module.source.text[edit.start : edit.end] for edit, _ in owned)
+        edits = plan_imports(body.module, needed, gone)
+        if isinstance(edits, Refusal):
+            return edits
+        return _stepped(body, rule, [(edit, owners) for edit in edits]) if edits else body
+    except UnreadableSource as error:
+        return Refusal(error.code, str(error))
+
+
+def _stepped(
+    draft: Draft, rule: Rule, owned: Sequence[tuple[Edit, tuple[str, ...]]]
+) -> Draft | Refusal:
+    """Splice *owned* into the draft and hold the result to the gates."""
+    old = draft.module.source
+    edits = [edit for edit, _ in owned]
+    new = decode(old.path, old.encode(splice(old.text, edits)))
+    broken = broken_promise(old, new, edits, draft.project.target.minor_floor(old.path))
+    if broken is not None:
+        return Refusal("gate", broken)
+    project = draft.project.with_file(old.path, new.raw)
+    return Draft(
+        project,
+        project.module_at(old.path),
+        (*draft.trails, Trail.of(edits)),
+        (*draft.steps, Step(rule.name, to_bytes(old, owned))),
+    )
+
+
+def _identifiers(texts: Iterable[str]) -> set[str]:
+    return {name for text in texts for name in IDENTIFIER.findall(text)}
+
+
+def _with_all_owners(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Let an edit that binds names (an import) belong to every site whose new text uses them."""
+    users = [
+        (_identifiers([edit.new.decode("latin-1")]), edit.owners)
+        for step in steps
+        for edit in step.edits
+        if len(edit.owners) == 1
+    ]
+    return tuple(
+        Step(step.rule, tuple(_shared(edit, users) for edit in step.edits)) for step in steps
+    )
+
+
+def _shared(edit: ByteEdit, users: Sequence[tuple[set[str], tuple[str, ...]]]) -> ByteEdit:
+    text = edit.new.decode("latin-1")
+    if not re.search(r"\bimport\b", text) and len(edit.owners) == 1:
+        return edit
+    names = _identifiers([text])
+    more = {owner for used, owners in users if used & names for owner in owners}
+    return replace(edit, owners=tuple(sorted({*edit.owners, *more})))
+
+
+def _needs(work: Work) -> Needs:
+    support: dict[str, list[str]] = {}
+    requirements: dict[str, list[str]] = {}
+    for key, change in work.applied.items():
+        for name in change.support:
+            support.setdefault(name, []).append(work.sites[key].id)
+        for text in change.requirements:
+            requirements.setdefault(text, []).append(work.sites[key].id)
+    return Needs(
+        {name: tuple(ids) for name, ids in support.items()},
+        {text: tuple(ids) for text, ids in requirements.items()},
+    )
+
+
+def _given_up(work: Work, first: Search, broken: str) -> FileResult:
+    """Leave the whole file as it was, and say that this is our fault."""
+    refusal = Refusal("gate", broken)
+    sites = (one.site for one in first.found)
+    return FileResult(
+        work.original.path,
+        sites=tuple(
+            replace(site, status=SiteStatus.REFUSED, refusal=refusal)
+            if chosen(site, work.selection)
+            else site
+            for site in sites
+        ),
+        failures=(*work.failures, Failure("gate", broken, ours=True)),
+        before=work.original.raw,
+        unused_suppressions=first.unused_suppressions,
+    )
+
+
+def _settled(work: Work, draft: Draft) -> tuple[Site, ...]:
+    """Give each site the one status in which it ended."""
+    sites = [_status(work, draft, key, site) for key, site in work.sites.items()]
+    return tuple(sorted(sites, key=lambda site: (site.start, site.end, site.rule)))
+
+
+def _status(work: Work, draft: Draft, key: Key, site: Site) -> Site:
+    if site.status is not SiteStatus.SUGGESTED:
+        return site
+    refusal = work.selection.refused.get(site.id) or work.banned.get(key)
+    if refusal is not None:
+        return replace(site, status=SiteStatus.REFUSED, refusal=refusal)
+    if not chosen(site, work.selection):
+        return site
+    taker = _taker(work, site)
+    message = f"{taker} rewrote the code that this site stood in" if taker else "it vanished"
+    return replace(site, status=SiteStatus.CONFLICT, refusal=Refusal("conflict", message))
+
+
+def _taker(work: Work, site: Site) -> str | None:
+    """Return the rule whose applied site overlaps *site*."""
+    for rule, start, end in work.applied:
+        if start < site.end and site.start < end:
+            return rule
+    return None
