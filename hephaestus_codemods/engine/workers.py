@@ -9,6 +9,7 @@ with is handed to *lost*, which says what to try instead.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import os
 import resource
@@ -170,6 +171,7 @@ def _serve(link: Connection, work: Callable[[Task], Answer], limits: Limits) -> 
     try:
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, signal.SIG_IGN if name is signal.SIGINT else signal.SIG_DFL)
+        faulthandler.disable()  # a crash is an answer, not a story for the terminal
         _die_with_parent()
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
