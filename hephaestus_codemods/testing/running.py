@@ -1,0 +1,76 @@
+"""Running one rule over the files of a case, through the engine that also runs it for users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.engine.model import FileResult, Selection, Site, SiteStatus
+from hephaestus_codemods.engine.run import in_process, jobs_for
+from hephaestus_codemods.rule import Safety
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hephaestus_codemods.rule import Options, Rule
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A project that exists only as bytes; paths are relative to its root."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files, in a fixed order."""
+        return tuple(sorted(self.files))
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file, or None when there is none."""
+        return self.files.get(path)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: the project afterwards, and what the engine says about each file."""
+
+    files: Mapping[str, bytes]
+    results: tuple[FileResult, ...]
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """All sites, file by file."""
+        return tuple(site for result in self.results for site in result.sites)
+
+    def with_status(self, *statuses: SiteStatus) -> tuple[Site, ...]:
+        """Return the sites that ended so."""
+        return tuple(site for site in self.sites if site.status in statuses)
+
+
+def run_rule(
+    rule: Rule,
+    files: Mapping[str, bytes],
+    options: Options,
+    *,
+    ceiling: Safety = Safety.SUGGEST,
+    write: bool = True,
+) -> Outcome:
+    """Run *rule* over *files* in this process; without *write* the sites are only found."""
+    settings = {option.name: option.default for option in rule.options} | dict(options)
+    selection = Selection(
+        ceiling={rule.name: ceiling},
+        only=None if write else frozenset(),
+        options={rule.name: settings},
+    )
+    view = Memory(files)
+    paths = [path for path in view.paths if path.endswith((".py", ".pyi"))]
+    jobs = jobs_for(view, paths, frozenset(), [rule])
+    results = tuple(in_process(view, jobs, [rule], selection))
+    return Outcome({**files, **dict(_rewritten(results))}, results)
+
+
+def _rewritten(results: tuple[FileResult, ...]) -> Iterator[tuple[str, bytes]]:
+    for result in results:
+        if result.after is not None:
+            yield result.path, result.after
