@@ -23,7 +23,7 @@ from hephaestus_codemods.patch import fsops, paths, ulid
 from hephaestus_codemods.patch.state import ForgedError, seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from hephaestus_codemods.patch.fsops import Folder
     from hephaestus_codemods.patch.ground import Ground
@@ -120,10 +120,11 @@ def store(blobs: Folder, content: bytes) -> str:
 
 def fetch(blobs: Folder, name: str) -> bytes:
     """Return the content whose hash is *name*; it is checked."""
-    content = zlib.decompress(blobs.read(name))
-    if digest(content) != name:
-        raise ForgedError(f"{blobs.path / name} does not hold what its name says")
-    return content
+    with contextlib.suppress(zlib.error):
+        content = zlib.decompress(blobs.read(name))
+        if digest(content) == name:
+            return content
+    raise ForgedError(f"{blobs.path / name} does not hold what its name says")
 
 
 def commit(ground: Ground, plan: Plan) -> None:
@@ -134,9 +135,17 @@ def commit(ground: Ground, plan: Plan) -> None:
         fsops.rename(folder, PLAN, folder, DONE)
 
 
+def reopen(ground: Ground, plan: Plan) -> bool:
+    """Take a commit back that did not surely reach the disk; False if the plan never was there."""
+    with opened(ground, plan) as (_, folder):
+        if folder.stat(DONE) is not None:
+            fsops.rename(folder, DONE, folder, PLAN)
+        return folder.stat(PLAN) is not None
+
+
 def finish(ground: Ground, plan: Plan) -> None:
     """Move the record of a committed plan to its place and forget the rest."""
-    _remove_empty(ground, plan.emptied)
+    remove_empty(ground, plan.emptied)
     with opened(ground, plan) as (journal, folder):
         if folder.stat(RECORD) is not None:
             with subfolder(ground.state, plan.kind) as records:
@@ -150,13 +159,18 @@ def discard(journal: Folder, name: str) -> None:
     fsops.sync(journal)
 
 
-def roll_back(ground: Ground, plan: Plan) -> tuple[str, ...]:
+def roll_back(
+    ground: Ground, plan: Plan, untouched: Container[str] = frozenset()
+) -> tuple[str, ...]:
     """Put every file of *plan* back as it was; return those that someone changed meanwhile.
 
-    Such files are left alone, and the old contents are kept in the state folder.
+    Such files are left alone, and the old contents are kept in the state folder. *untouched*
+    paths were never written.
     """
-    conflicts = tuple(f.path for f in reversed(plan.files) if not put_back(ground, plan, f))
-    _remove_empty(ground, plan.made)
+    drop_temporaries(ground, (file for file in plan.files if file.path in untouched))
+    touched = [file for file in reversed(plan.files) if file.path not in untouched]
+    conflicts = tuple(file.path for file in touched if not put_back(ground, plan, file))
+    remove_empty(ground, plan.made)
     with opened(ground, plan) as (journal, folder):
         if conflicts:
             with subfolder(ground.state, KEPT) as kept:
@@ -180,6 +194,16 @@ def put_back(ground: Ground, plan: Plan, file: Planned) -> bool:
         return False
 
 
+def drop_temporaries(ground: Ground, files: Iterable[Planned]) -> None:
+    """Remove the new contents of files that will not be written after all."""
+    for file in files:
+        with (
+            contextlib.suppress(FileNotFoundError, paths.PathRefusedError),
+            paths.parent(ground.root, file.path) as (folder, _),
+        ):
+            _remove_temporaries(folder, file)
+
+
 def _remove_temporaries(folder: Folder, file: Planned) -> None:
     there = [name for name in (file.temporary, file.spare) if folder.stat(name) is not None]
     for name in there:
@@ -199,9 +223,12 @@ def _restore(ground: Ground, plan: Plan, file: Planned, folder: Folder, name: st
         fsops.unlink(folder, name)
         fsops.sync(folder)
         return True
-    with opened(ground, plan) as (_, transaction):
-        with transaction.enter(RECORD) as record, record.enter(BLOBS) as blobs:
-            content = fetch(blobs, file.before)
+    with (
+        opened(ground, plan) as (_, transaction),
+        transaction.enter(RECORD) as record,
+        record.enter(BLOBS) as blobs,
+    ):
+        content = fetch(blobs, file.before)
     replace(folder, name, file.spare, content, file.mode)
     return True
 
@@ -225,7 +252,7 @@ def write_beside(folder: Folder, name: str, temporary: str, content: bytes, mode
         os.close(like)
 
 
-def _remove_empty(ground: Ground, folders: Iterable[str]) -> None:
+def remove_empty(ground: Ground, folders: Iterable[str]) -> None:
     """Remove the innermost first, and only what is empty or gone."""
     for path in sorted(folders, reverse=True):
         try:

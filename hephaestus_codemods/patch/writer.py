@@ -102,17 +102,20 @@ def transact(
     should_stop: Callable[[], bool] = never,
     whole: bool = False,
 ) -> Outcome:
-    """Write *changes*, and a record of it that *record* fills in; *whole* allows no skipped file.
+    """Write *changes*, and a record of it that *record* fills in.
 
-    *last* is the newest id so far. *emptied* names folders to remove afterwards if nothing is left
-    in them.
+    *whole* allows no skipped file, and leaves a record even when nothing had to be written.
+    *last* is the newest id so far. *emptied* names folders to remove afterwards if nothing is
+    left in them.
     """
     found, skipped = _survey(ground.root, changes)
     skipped = spread(changes, skipped)
     todo = _in_order(changes, skipped)
-    if (whole and skipped) or not todo:
+    if skipped if whole else not todo:
         return _outcome(changes, skipped)
-    plan = _plan(ground.root, kind, last, todo, found, emptied)
+    plan = replace(
+        _plan(ground.root, todo, found), id=ulid.new(last), kind=kind, emptied=tuple(emptied)
+    )
     run = _Run(ground, changes, found, skipped, plan, record, should_stop)
     return _carry_out(run, todo, whole=whole)
 
@@ -123,7 +126,7 @@ def _carry_out(run: _Run, todo: Sequence[FileChange], *, whole: bool) -> Outcome
         journal.begin(run.ground, run.plan, [c.before for c in todo if c.before is not None])
         _stage(run, todo)
         _swap(run, todo)
-        if not run.written or (whole and run.skipped):
+        if run.skipped if whole else not run.written:
             return _undo(run)
         journal.commit(run.ground, run.plan)
     except _StoppedError:
@@ -150,21 +153,20 @@ def _undo(run: _Run, failure: str | None = None) -> Outcome:
     """Take back what was done so far, and say what could not be."""
     outcome = replace(_outcome(run.changes, run.skipped), failure=failure)
     try:
-        with run.ground.state.enter(journal.JOURNAL) as folder:
-            begun = _has_plan(folder, run.plan.id)
-            if not begun:
-                journal.discard(folder, run.plan.id)
-        conflicts = journal.roll_back(run.ground, run.plan) if begun else ()
-    except FileNotFoundError:
+        conflicts = _roll_back(run)
+    except FileNotFoundError:  # not even the journal's folder was made
         return outcome
     except (OSError, TargetError) as error:
         return replace(outcome, pending=True, failure=f"{failure or 'stopped'}; then: {error}")
     return replace(outcome, warnings=tuple(f"{p} was edited: left as it is" for p in conflicts))
 
 
-def _has_plan(folder: Folder, name: str) -> bool:
-    with folder.enter(name) as transaction:
-        return transaction.stat(journal.PLAN) is not None
+def _roll_back(run: _Run) -> tuple[str, ...]:
+    if journal.reopen(run.ground, run.plan):
+        return journal.roll_back(run.ground, run.plan, run.skipped)
+    with run.ground.state.enter(journal.JOURNAL) as folder:
+        journal.discard(folder, run.plan.id)
+    return ()
 
 
 def _outcome(changes: Sequence[FileChange], skipped: Mapping[str, Skipped]) -> Outcome:
@@ -245,19 +247,11 @@ def _in_order(changes: Iterable[FileChange], skipped: Mapping[str, Skipped]) -> 
     return sorted(todo, key=lambda c: (c.after is None, c.before is not None, c.path))
 
 
-def _plan(
-    root: Folder,
-    kind: str,
-    last: str | None,
-    todo: Sequence[FileChange],
-    found: Mapping[str, Found],
-    emptied: Iterable[str],
-) -> Plan:
+def _plan(root: Folder, todo: Sequence[FileChange], found: Mapping[str, Found]) -> Plan:
     files = tuple(_planned(change, found.get(change.path)) for change in todo)
-    made = dict.fromkeys(
-        folder for change in todo if change.before is None for folder in missing(root, change.path)
-    )
-    return Plan(ulid.new(last), kind, files, tuple(made), tuple(emptied))
+    new = [change.path for change in todo if change.before is None]
+    made = dict.fromkeys(folder for path in new for folder in missing(root, path))
+    return Plan("", "", files, tuple(made))
 
 
 def _planned(change: FileChange, found: Found | None) -> Planned:
@@ -301,12 +295,15 @@ def _stage(run: _Run, todo: Sequence[FileChange]) -> None:
 def _write_record(run: _Run, files: Sequence[Planned]) -> None:
     """Fill in the record as if *files* were written; it counts only once the plan is done."""
     expected = replace(_finished(run), written=tuple(sorted(file.path for file in files)))
-    with journal.opened(run.ground, run.plan) as (_, transaction):
-        with _naming("the run's record"), transaction.enter(journal.RECORD) as record:
-            for name in record.names():
-                if name != journal.BLOBS:
-                    fsops.remove_tree(record, name)
-            run.record(record, expected)
+    with (
+        _naming("the run's record"),
+        journal.opened(run.ground, run.plan) as (_, transaction),
+        transaction.enter(journal.RECORD) as record,
+    ):
+        for name in record.names():
+            if name != journal.BLOBS:
+                fsops.remove_tree(record, name)
+        run.record(record, expected)
 
 
 def _swap(run: _Run, todo: Sequence[FileChange]) -> None:
@@ -324,7 +321,8 @@ def _swap(run: _Run, todo: Sequence[FileChange]) -> None:
         run.skipped = spread(run.changes, {**run.skipped, change.path: late})
         _take_back_skipped(run)
     if run.skipped != known and run.written:
-        _drop_temporaries(run)
+        journal.drop_temporaries(run.ground, (f for f in run.plan.files if f not in run.written))
+        journal.remove_empty(run.ground, run.plan.made)
         _write_record(run, run.written)
 
 
@@ -358,13 +356,6 @@ def _take_back_skipped(run: _Run) -> None:
         if not journal.put_back(run.ground, run.plan, file):
             raise TargetError(f"{file.path} changed while it was put back")
         run.written.remove(file)
-
-
-def _drop_temporaries(run: _Run) -> None:
-    written = {file.path for file in run.written}
-    for file in run.plan.files:
-        if file.path not in written:
-            journal.put_back(run.ground, run.plan, file)
 
 
 def _stop_if_asked(run: _Run) -> None:
