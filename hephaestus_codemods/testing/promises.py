@@ -177,7 +177,7 @@ def _made(text: bytes, step: Step) -> bytes:
 def _covers_no_more(case: Case, old: bytes, new: bytes) -> None:
     """An edit neither starts nor ends with a whole line that stays as it is."""
     olds, news = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    if old == new or len(olds) < 2 or len(news) < 2:  # noqa: PLR2004  # equal: a claim, no edit
+    if old == new or len(olds) < 2 or len(news) < 2:  # equal: a claim, no edit
         return
     for place in (0, -1):
         if olds[place] == news[place]:
@@ -271,7 +271,7 @@ def suppression_is_honoured(rule: Rule, case: Case, outcome: Outcome) -> None:
 def _statement_line(case: Case, site: Site) -> int:
     """Return the first line of the statement that holds the start of *site*."""
     source = decode(site.path, case.before[site.path])
-    lines = [
+    lines: list[int] = [
         min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
         for node in ast.walk(ast.parse(source.text))
         if isinstance(node, ast.stmt) and source.span(node)[0] <= site.start < source.span(node)[1]

@@ -7,28 +7,13 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods.engine.model import FileResult, Selection, Site, SiteStatus
 from hephaestus_codemods.engine.run import in_process, jobs_for
+from hephaestus_codemods.project.project import Files
 from hephaestus_codemods.rule import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hephaestus_codemods.rule import Options, Rule
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A project that exists only as bytes; paths are relative to its root."""
-
-    files: Mapping[str, bytes]
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """All files, in a fixed order."""
-        return tuple(sorted(self.files))
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file, or None when there is none."""
-        return self.files.get(path)
 
 
 @dataclass(frozen=True)
@@ -63,8 +48,8 @@ def run_rule(
         only=None if write else frozenset(),
         options={rule.name: settings},
     )
-    view = Memory(files)
-    paths = [path for path in view.paths if path.endswith((".py", ".pyi"))]
+    view = Files(files)
+    paths = [path for path in sorted(files) if path.endswith((".py", ".pyi"))]
     jobs = jobs_for(view, paths, frozenset(), [rule])
     results = tuple(in_process(view, jobs, [rule], selection))
     return Outcome({**files, **dict(_rewritten(results))}, results)
