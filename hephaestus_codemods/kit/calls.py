@@ -49,15 +49,15 @@ def add_keywords(
     """Return the insertions that add ``name=value`` for each of *values* to *call*.
 
     They follow the layout of the call, keep its comments and trailing comma, and stand before a
-    final ``**kwargs``. None when one of the keywords is given already, or the call's text is not
-    understood.
+    final ``**kwargs``. The name ``**`` adds an unpacking of its value. None when one of the keywords
+    is given already, or the call's text is not understood.
     """
     if not values or any(keyword(call, name) is not None for name in values):
         return None
     shape = _shape(module, call)
     if shape is None:
         return None
-    items = [f"{name}={value}" for name, value in values.items()]
+    items = [f"**{v}" if name == "**" else f"{name}={v}" for name, v in values.items()]
     edits = _insertions(module, shape, items)
     expected = [*_dumps(call), *(_expected(item) for item in items)]
     return edits if sorted(_result(module, call, edits)) == sorted(expected) else None

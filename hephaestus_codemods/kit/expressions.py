@@ -74,9 +74,11 @@ def _tokens(text: str, shift: int) -> Iterator[Token]:
     starts = [0, *(found.end() for found in LINE_END.finditer(wrapped))]
     stop = len(wrapped) - 2
     for token in tokenize.generate_tokens(io.StringIO(wrapped, newline="").readline):
+        if token.type in (tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
+            continue
         begin = starts[token.start[0] - 1] + token.start[1]
         end = starts[token.end[0] - 1] + token.end[1]
-        if 0 < begin < stop and token.type not in (tokenize.NL, tokenize.NEWLINE):
+        if 0 < begin < stop:
             yield Token(token.type, token.string, begin - 1 + shift, end - 1 + shift)
 
 
@@ -90,7 +92,7 @@ def comments_in(module: Module, start: int, end: int) -> tuple[str, ...]:
         return ()
     found = tokens_in(module, start, end)
     if found is None:
-        return tuple(part for line in text.splitlines() for part in line.partition("#")[2:] if part)
+        return tuple(line[line.index("#") :] for line in LINE_END.split(text) if "#" in line)
     return tuple(token.text for token in found if token.type == tokenize.COMMENT)
 
 
