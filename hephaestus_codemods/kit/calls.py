@@ -48,9 +48,9 @@ def add_keywords(
 ) -> tuple[Edit, ...] | None:
     """Return the insertions that add ``name=value`` for each of *values* to *call*.
 
-    They follow the layout of the call, keep its comments and trailing comma, and stand before a
-    final ``**kwargs``. The name ``**`` adds an unpacking of its value. None when one of the keywords
-    is given already, or the call's text is not understood.
+    They follow the layout of the call, and stand before a final ``**kwargs``. The name ``**``
+    adds an unpacking of its value. None when one of the keywords is given already, or the call's
+    text is not understood.
     """
     if not values or any(keyword(call, name) is not None for name in values):
         return None

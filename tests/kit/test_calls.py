@@ -93,6 +93,12 @@ def test_keywords_are_added_in_the_style_of_the_call(before: str, after: str) ->
     assert added(before) == after
 
 
+def test_an_unpacking_is_added_too() -> None:
+    """Settings that only the running program knows come from a call."""
+    assert added("f(a, **kw)", {"**": "g(a)"}) == "f(a, **g(a), **kw)"
+    assert added("f(\n    a\n)", {"**": "g(a)"}) == "f(\n    a,\n    **g(a)\n)"
+
+
 def test_a_keyword_that_is_there_is_not_added() -> None:
     """The setting of the author wins, and nothing to add is nothing to do."""
     assert added("f(a, k=2)") is None
