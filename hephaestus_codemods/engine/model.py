@@ -36,8 +36,7 @@ class SiteStatus(StrEnum):
 class Site:
     """A candidate site in the original text of a file.
 
-    *start* and *end* are character offsets; *line* and *column* count from 1. *origin* is the
-    pair of offsets that identifies the site while other edits move it about.
+    *start* and *end* are character offsets; *line* and *column* count from 1.
     """
 
     id: str
@@ -78,7 +77,11 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one file. *after* is None when nothing changed."""
+    """What became of one file.
+
+    *after* is None when nothing changed. *consulted* gives the hash of each file that the answer
+    rests on, None for one that was looked for and is not there.
+    """
 
     path: str
     sites: tuple[Site, ...] = ()
@@ -89,7 +92,7 @@ class FileResult:
     needs: Needs = field(default_factory=Needs)
     unused_suppressions: tuple[tuple[int, str], ...] = ()
     skip_file: bool = False
-    consulted: tuple[str, ...] = ()
+    consulted: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Selection:
     *ceiling* gives the least safe class that may be written per rule; a rule that is not in it is
     not run. *lines* limits a path to ranges of lines; *only* limits the run to these site ids.
     *refused* holds sites that planning has since refused (a pin conflict, an edited support file).
+    *oldest_minor* is the minor version of the oldest Python 3 that the target supports.
     """
 
     ceiling: Mapping[str, Safety]
@@ -106,3 +110,4 @@ class Selection:
     only: frozenset[str] | None = None
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
+    oldest_minor: int | None = None

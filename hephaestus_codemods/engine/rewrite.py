@@ -63,6 +63,7 @@ class Draft:
     module: Module
     trails: tuple[Trail, ...] = ()
     steps: tuple[Step, ...] = ()
+    minor: int | None = None
 
     def key(self, site: Site) -> Key:
         """Identify *site*, found in this text, by its place in the original."""
@@ -87,7 +88,7 @@ def rewrite(project: Project, path: str, rules: Sequence[Rule], selection: Selec
     first = search(module, [rule for rule in rules if rule.matches(module.source.raw)], selection)
     work = Work(module.source, selection, failures=list(first.failures))
     work.sites = {(s.rule, s.start, s.end): s for s in (one.site for one in first.found)}
-    draft = Draft(project, module)
+    draft = Draft(project, module, minor=selection.oldest_minor)
     try:
         if any(chosen(site, selection) for site in work.sites.values()):
             draft = _to_fixpoint(work, draft, rules)
@@ -159,7 +160,7 @@ def _planned(work: Work, draft: Draft, rule: Rule, one: Found) -> Planned | None
     if key in work.banned or not chosen(wanted, work.selection) or one.finding.change is None:
         return None
     if key in work.applied:
-        raise Unsettled(f"{rule.name} finds its own rewrite again in line {site.line}")
+        raise Unsettled(_circle(work, key, site))
     wanted = replace(wanted, start=key[1], end=key[2], column=site.column)
     try:
         return Planned(key, wanted, one.finding.change())
@@ -168,6 +169,14 @@ def _planned(work: Work, draft: Draft, rule: Rule, one: Found) -> Planned | None
         work.failures.append(failure)
         work.banned[key] = Refusal("rule-raised", failure.message)
         return None
+
+
+def _circle(work: Work, key: Key, site: Site) -> str:
+    """Say which rules rewrite the same place again and again."""
+    others = {rule for rule, start, end in work.applied if start < key[2] and key[1] < end}
+    if len(others) == 1:
+        return f"{site.rule} finds its own rewrite again in line {site.line}"
+    return f"{' and '.join(sorted(others))} rewrite line {site.line} again and again"
 
 
 def _at_origin(original: Source, site: Site, key: Key) -> Site:
@@ -225,7 +234,7 @@ def _stepped(
     old = draft.module.source
     edits = [edit for edit, _ in owned]
     new = decode(old.path, old.encode(splice(old.text, edits)))
-    broken = broken_promise(old, new, edits, draft.project.target.minor_floor(old.path))
+    broken = broken_promise(old, new, edits, draft.minor)
     if broken is not None:
         return Refusal("gate", broken)
     project = draft.project.with_file(old.path, new.raw)
@@ -234,6 +243,7 @@ def _stepped(
         project.module_at(old.path),
         (*draft.trails, Trail.of(edits)),
         (*draft.steps, Step(rule.name, to_bytes(old, owned))),
+        draft.minor,
     )
 
 

@@ -52,10 +52,13 @@ def answer(
     project = Project(view)
 
     def work(job: Job) -> FileResult:
+        rules = [by_name[name] for name in job.rules]
         try:
-            return rewrite(project, job.path, [by_name[name] for name in job.rules], selection)
+            with project.tracking() as consulted:
+                result = rewrite(project, job.path, rules, selection)
         except UnreadableSource as error:
             return FileResult(job.path, failures=(Failure(error.code, str(error)),))
+        return replace(result, consulted=consulted)
 
     return work
 

@@ -12,7 +12,8 @@ PLAIN_FILE = 0o644
 class ByteEdit:
     """Replace the bytes ``start:end`` of a step's input by *new*; an insertion has start == end.
 
-    *owners* are the ids of the sites that need the edit: it is taken back when all of them are.
+    *owners* are the ids of the sites that need the edit: it is taken back when all of them are. A
+    pure deletion (an import that nothing uses any more) stands only while all of them stand.
     An edit whose *new* equals the bytes it covers changes nothing; it is a claim: its owners are
     added to the owners of the earlier edits that brought these bytes in (an import, say).
     """

@@ -44,6 +44,11 @@ class _Made:
 
     owners: set[str]
     stands_on: frozenset[int]
+    deletes: bool
+
+    def goes(self, without: frozenset[str]) -> bool:
+        """Say whether the edit is taken back with the sites in *without*."""
+        return self.owners <= without or (self.deletes and not self.owners.isdisjoint(without))
 
 
 @dataclass(slots=True)
@@ -79,7 +84,7 @@ class Weave:
     def _removed(self, without: frozenset[str]) -> frozenset[int]:
         if not without:
             return frozenset()
-        return frozenset(i for i, made in enumerate(self.made) if made.owners <= without)
+        return frozenset(i for i, made in enumerate(self.made) if made.goes(without))
 
     def _refuse_orphans(self, removed: frozenset[int]) -> None:
         for i, made in enumerate(self.made):
@@ -98,7 +103,7 @@ class Weave:
             return
         stands_on = self._inside(span, removed) if covered else self._around(first) - removed
         number = len(self.made)
-        self.made.append(_Made(set(edit.owners), stands_on))
+        self.made.append(_Made(set(edit.owners), stands_on, deletes=not edit.new))
         for i in covered:
             self.pieces[i].taken |= {number}
         if edit.new:
