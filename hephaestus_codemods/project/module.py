@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.project.infer import kind, value
+from hephaestus_codemods.project.names import symbols
+from hephaestus_codemods.project.nodes import Function, walk
+from hephaestus_codemods.project.scopes import Definition, Scopes
 from hephaestus_codemods.project.source import Source
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.project import Project
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class Module:
@@ -21,37 +23,56 @@ class Module:
     *name* is the dotted name under which the target imports it, for example ``app.db.session``.
     """
 
-    def __init__(self, source: Source, tree: ast.Module, name: str, project: Project) -> None:
+    def __init__(
+        self,
+        source: Source,
+        tree: ast.Module,
+        name: str,
+        project: Project,
+        scopes: Scopes | None = None,
+        masked: tuple[tuple[int, int], ...] = (),
+    ) -> None:
         self.source = source
         self.tree = tree
         self.name = name
         self.project = project
+        self.scopes = scopes or Scopes(tree, source.text)
+        #: Spans of syntax that our interpreter cannot read; nothing there may be edited.
+        self.masked = masked
 
     @property
     def path(self) -> str:
         """The path relative to the root, with forward slashes."""
         return self.source.path
 
-    @cached_property
-    def nodes(self) -> tuple[ast.AST, ...]:
-        """All nodes, parents before children, in source order."""
-        found: list[ast.AST] = []
-        stack: list[ast.AST] = [self.tree]
-        while stack:
-            node = stack.pop()
-            found.append(node)
-            stack.extend(reversed(list(ast.iter_child_nodes(node))))
-        return tuple(found)
+    @property
+    def is_package(self) -> bool:
+        """Whether the file is the ``__init__.py`` of a package."""
+        return self.path.rpartition("/")[2] == "__init__.py"
+
+    @property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All nodes, parents before children, in source order; no contexts and no operators."""
+        return self.scopes.walked[0]
 
     @cached_property
     def calls(self) -> tuple[ast.Call, ...]:
         """All calls, outer before inner, in source order."""
         return tuple(node for node in self.nodes if isinstance(node, ast.Call))
 
-    @cached_property
+    @property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """The node that holds each node."""
-        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
+        return self.scopes.parents
+
+    @cached_property
+    def stored_attributes(self) -> dict[str, list[ast.Attribute]]:
+        """The attributes that this file assigns to or deletes, by their last name."""
+        found: dict[str, list[ast.Attribute]] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                found.setdefault(node.attr, []).append(node)
+        return found
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the nodes around *node*, the nearest first."""
@@ -74,10 +95,16 @@ class Module:
 
         Names resolve through scopes, aliases, function-local and try/except imports and
         re-exports of the project's own modules: ``sa.create_engine`` → ``sqlalchemy.create_engine``.
-        A name of the project itself comes back with its module: ``app.db.SessionLocal``. A local
-        variable, a parameter, a rebound or a shadowed name is None.
+        A name of the project itself comes back with its module: ``app.db.SessionLocal``; one of
+        Python as ``builtins.len``. A local variable, a parameter, a rebound or a shadowed name is
+        None.
         """
-        raise NotImplementedError
+        names = self.qualified_names(node)
+        return next(iter(names)) if len(names) == 1 else None
+
+    def qualified_names(self, node: ast.expr) -> frozenset[str]:
+        """Return every name that *node* may refer to (try/except imports); none when unknown."""
+        return frozenset(symbol.name for symbol in symbols(self, node))
 
     def kind(self, node: ast.expr) -> str | None:
         """Return the canonical class of the value of *node* (R4, R5), or None when unknown.
@@ -85,4 +112,18 @@ class Module:
         Canonical names are those of ``project/kinds.py``: ``sqlalchemy.orm.Session``,
         ``redis.asyncio.Redis``; classes of the project come back with their module.
         """
-        raise NotImplementedError
+        return kind(value(self, node))
+
+    def qualified_path(self, node: ast.AST) -> str:
+        """Return the names of the classes and functions around *node*, and its own, with dots."""
+        names = [n.name for n in (node, *self.ancestors(node)) if isinstance(n, Definition)]
+        return ".".join(reversed(names))
+
+    def adopt(self, inner: ast.expr, place: ast.expr) -> None:
+        """Let *inner*, parsed from a string, stand in the tree at *place*: names resolve there."""
+        parents = self.scopes.parents
+        nodes, inside = walk(inner)
+        for node in nodes:
+            ast.copy_location(node, place)
+        parents.update(inside)
+        parents[inner] = parents[place]

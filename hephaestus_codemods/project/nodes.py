@@ -1,0 +1,67 @@
+"""Walks CPython's trees several times faster than ``ast.walk``: only what can hold a name."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from typing import Final
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+Scope = ast.Module | ast.ClassDef | Function | Comprehension
+
+#: Fields whose values are no nodes, or shared marks such as ``Load()`` and ``Add()``.
+LEAVES: Final = frozenset(
+    "ctx op ops id attr name names asname module level arg conversion is_async simple "
+    "type_ignores type_comment rest kwd_attrs str kind".split()
+)
+#: Classes whose fields are not in source order, or hold nodes under a name of LEAVES.
+FIELDS: Final = {
+    "Constant": (),
+    "Import": ("names",),
+    "ImportFrom": ("names",),
+    "TypeAlias": ("name", "type_params", "value"),
+    "FunctionDef": ("decorator_list", "type_params", "args", "returns", "body"),
+    "AsyncFunctionDef": ("decorator_list", "type_params", "args", "returns", "body"),
+    "ClassDef": ("decorator_list", "type_params", "bases", "keywords", "body"),
+    "IfExp": ("body", "test", "orelse"),
+}
+
+
+@cache
+def child_fields(node: type[ast.AST]) -> tuple[str, ...]:
+    """Return the fields of a class of nodes that can hold nodes, in source order."""
+    found = FIELDS.get(node.__name__)
+    if found is not None:
+        return found
+    return tuple(field for field in node._fields if field not in LEAVES)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes directly in *node*, without contexts and operators."""
+    found: list[ast.AST] = []
+    values = node.__dict__
+    for field in child_fields(type(node)):
+        value = values.get(field)
+        if value.__class__ is list:
+            found.extend([one for one in value if one is not None])
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+def walk(root: ast.AST) -> tuple[list[ast.AST], dict[ast.AST, ast.AST]]:
+    """Return all nodes, parents before children and in source order, and the parent of each."""
+    found: list[ast.AST] = []
+    parents: dict[ast.AST, ast.AST] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        inner = children(node)
+        if inner:
+            for one in inner:
+                parents[one] = node
+            inner.reverse()
+            stack += inner
+    return found, parents

@@ -1,0 +1,193 @@
+"""The target as a whole: its files, its modules by name, and what was asked of them.
+
+Nothing is read before it is asked for, nothing is imported or executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from hephaestus_codemods.project.infer import Answers
+from hephaestus_codemods.project.layout import Layout
+from hephaestus_codemods.project.module import Module
+from hephaestus_codemods.project.parse import Parsed, parse
+from hephaestus_codemods.project.scopes import Scopes
+from hephaestus_codemods.project.source import Source, UnreadableSource, decode
+
+if TYPE_CHECKING:
+    import ast
+
+    from hephaestus_codemods.project.names import Symbols
+
+
+class FileView(Protocol):
+    """The files of the target as the engine sees them: with the edits made so far, or none."""
+
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths of all files that facts may be read from, relative, with forward slashes."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of *path*, or None when there is no such file."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A view of files that are in memory."""
+
+    contents: Mapping[str, bytes]
+
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths of all files."""
+        return self.contents.keys()
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of *path*, or None when there is no such file."""
+        return self.contents.get(path)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A view in which one file has other contents."""
+
+    below: FileView
+    path: str
+    raw: bytes
+
+    @cached_property
+    def paths(self) -> Collection[str]:
+        """The paths of all files."""
+        paths = self.below.paths
+        return paths if self.path in paths else {*paths, self.path}
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of *path*, or None when there is no such file."""
+        return self.raw if path == self.path else self.below.read(path)
+
+
+@dataclass(slots=True)
+class Memo:
+    """Answers given before; they hold for one state of the project."""
+
+    exports: dict[tuple[Module, str], Symbols] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A file that parses, and what is known of it without the rest of the project."""
+
+    source: Source
+    parsed: Parsed
+    scopes: Scopes
+
+    @property
+    def tree(self) -> ast.Module:
+        """The file's tree."""
+        return self.parsed.tree
+
+
+class Project:
+    """The facts about one state of the target, computed when they are asked for."""
+
+    def __init__(self, view: FileView) -> None:
+        self.view = view
+        self.memo = Memo()
+        self._reads: dict[str, Read | UnreadableSource] = {}
+        self._modules: dict[str, Module] = {}
+        self._trackers: list[dict[str, str | None]] = []
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, str | bytes]) -> Project:
+        """Return a project whose files are the values of *files*."""
+        raw = {p: c.encode() if isinstance(c, str) else c for p, c in files.items()}
+        return cls(Files(raw))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The dotted names of the project's files."""
+        return Layout(self.view.paths, self.view.read)
+
+    @property
+    def files(self) -> Collection[str]:
+        """The paths of all files that facts may be read from."""
+        return self.view.paths
+
+    def module_at(self, path: str) -> Module:
+        """Return the module in file *path*; raise UnreadableSource when it cannot be parsed."""
+        module = self._modules.get(path)
+        if module is None:
+            read = self._read(path)
+            name = self.layout.name(path)
+            module = Module(read.source, read.tree, name, self, read.scopes, read.parsed.masked)
+            self._modules[path] = module
+        return module
+
+    def _read(self, path: str) -> Read:
+        raw = self.view.read(path)
+        self._note(path, raw)
+        found = self._reads.get(path)
+        if found is None:
+            found = self._reads[path] = self._parsed(path, raw)
+        if isinstance(found, UnreadableSource):
+            raise found
+        return found
+
+    def _parsed(self, path: str, raw: bytes | None) -> Read | UnreadableSource:
+        if raw is None:
+            return UnreadableSource("missing", f"{path} is not there")
+        try:
+            source = decode(path, raw)
+            parsed = parse(source)
+        except UnreadableSource as error:
+            return error
+        return Read(source, parsed, Scopes(parsed.tree, source.text))
+
+    def module(self, dotted: str, near: str | None = None) -> Module | None:
+        """Return the module that ``import dotted`` reads in file *near*, or None.
+
+        None also when the project has no such module, or several, or one that cannot be parsed.
+        """
+        path = self.layout.find(dotted, near)
+        if path is None:
+            return None
+        try:
+            return self.module_at(path)
+        except UnreadableSource:
+            return None
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of *path*, noting that they were asked for."""
+        raw = self.view.read(path)
+        self._note(path, raw)
+        return raw
+
+    def with_file(self, path: str, raw: bytes) -> Project:
+        """Return the project as it is when *path* holds *raw*; trees of other files are shared."""
+        changed = Project(Overlay(self.view, path, raw))
+        changed._reads = {p: read for p, read in self._reads.items() if p != path}
+        if path in self.view.paths:
+            changed.layout = self.layout
+        return changed
+
+    @contextmanager
+    def tracking(self) -> Iterator[dict[str, str | None]]:
+        """Collect the files consulted meanwhile: path → hash of its bytes, None when absent."""
+        consulted: dict[str, str | None] = {}
+        self._trackers.append(consulted)
+        try:
+            yield consulted
+        finally:
+            self._trackers.remove(consulted)
+
+    def _note(self, path: str, raw: bytes | None) -> None:
+        if self._trackers:
+            digest = None if raw is None else hashlib.sha256(raw).hexdigest()
+            for consulted in self._trackers:
+                consulted[path] = digest
