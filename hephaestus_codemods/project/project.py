@@ -18,6 +18,7 @@ from hephaestus_codemods.project.module import Module
 from hephaestus_codemods.project.parse import Parsed, parse
 from hephaestus_codemods.project.scopes import Scopes
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
+from hephaestus_codemods.project.target import Target
 
 if TYPE_CHECKING:
     import ast
@@ -118,6 +119,11 @@ class Project:
     def files(self) -> Collection[str]:
         """The paths of all files that facts may be read from."""
         return self.view.paths
+
+    @cached_property
+    def target(self) -> Target:
+        """The versions of Python and of libraries that the manifests allow."""
+        return Target(self.view.paths, self.read)
 
     def module_at(self, path: str) -> Module:
         """Return the module in file *path*; raise UnreadableSource when it cannot be parsed."""
