@@ -1,0 +1,52 @@
+"""How many connections each process may open, from what the server gives all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+#: What PostgreSQL allows when nobody says otherwise.
+DEFAULT_CONNECTIONS: Final = 100
+#: Left for superusers, migrations, backups and people.
+RESERVED: Final = 10
+#: With fewer connections than this for each engine a pool is only a queue.
+LEAST: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The connections of a server, and who shares them."""
+
+    connections: int
+    processes: int
+    engines: int
+
+    @property
+    def each(self) -> int:
+        """The connections that one engine of one process may open."""
+        return (self.connections - RESERVED) // (self.processes * self.engines)
+
+    @property
+    def is_too_small(self) -> bool:
+        """Say whether no pool of a useful size fits."""
+        return self.each < LEAST
+
+    def fit(self, pool_size: int, max_overflow: int) -> tuple[int, int]:
+        """Return the sizes, made smaller where they do not fit: kept connections come first."""
+        if pool_size + max_overflow <= self.each:
+            return pool_size, max_overflow
+        kept = min(pool_size, (self.each + 1) // 2)
+        return kept, min(max_overflow, self.each - kept)
+
+    def explain(self, pool_size: int, max_overflow: int) -> str:
+        """Return the budget as a sum that a person can check."""
+        return (
+            f"{_count(self.processes, 'process', 'processes')} * "
+            f"{_count(self.engines, 'engine', 'engines')} * ({pool_size} + {max_overflow}) = "
+            f"{self.processes * self.engines * (pool_size + max_overflow)} connections of "
+            f"{self.connections - RESERVED} ({self.connections} less {RESERVED} in reserve)"
+        )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

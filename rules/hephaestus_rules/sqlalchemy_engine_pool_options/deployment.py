@@ -1,0 +1,76 @@
+"""The processes that share a server's connections, and the sizes that this leaves for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.rule import Established, Precondition, Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.budget import DEFAULT_CONNECTIONS, Budget
+from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
+from hephaestus_rules.sqlalchemy_engine_pool_options.origins import modules_with
+from hephaestus_rules.sqlalchemy_engine_pool_options.places import place_of
+from hephaestus_rules.sqlalchemy_engine_pool_options.site import ENGINE_FACTORIES, site_of
+
+if TYPE_CHECKING:
+    from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.rule import Options
+
+#: Engines that are refused for these reasons open no connection of the server, or keep none.
+ASIDE_CODES = frozenset({"not-the-service", "sqlite", "sqlite-default"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The sizes of one pool, with the budget that they come from.
+
+    *unknown* names what nobody says: then the sizes are for a person to check.
+    """
+
+    budget: Budget
+    pool_size: int
+    max_overflow: int
+    unknown: tuple[str, ...] = ()
+
+    def precondition(self) -> Precondition:
+        """Say that the server has as many connections as all processes may open."""
+        detail = self.budget.explain(self.pool_size, self.max_overflow)
+        if not self.unknown:
+            return Precondition("connection budget", Established.PROVED, detail)
+        detail = f"{detail}; assumed: {', '.join(self.unknown)}"
+        return Precondition("connection budget", Established.ASSUMED, detail)
+
+
+def sizes_for(project: Project, options: Options) -> Sizes | Refusal:
+    """Return the sizes that fit the deployment of *project*, or the reason why none do."""
+    told = int(options["max-connections"])
+    connections = told or DEFAULT_CONNECTIONS
+    processes, unknown = _processes(project)
+    if not told:
+        unknown = (*unknown, f"max_connections is {connections}, PostgreSQL's default")
+    budget = Budget(connections, processes, engines_of(project))
+    if budget.is_too_small:
+        return Refusal(
+            "budget",
+            f"{budget.processes} processes * {budget.engines} engines leave {budget.each} "
+            f"connections of {connections} for each pool: put a pooler in front of the server",
+        )
+    wanted = int(options["pool-size"]), int(options["max-overflow"])
+    return Sizes(budget, *budget.fit(*wanted), unknown)
+
+
+def _processes(project: Project) -> tuple[int, tuple[str, ...]]:
+    return 1, ("one process runs the application",)
+
+
+def engines_of(project: Project) -> int:
+    """Count the engines that one process of the service keeps."""
+    count = 0
+    for module in modules_with(project, b"create_engine", b"create_async_engine"):
+        for call in module.calls:
+            if module.qualified_name(call.func) in ENGINE_FACTORIES:
+                site = site_of(module, call)
+                refusal = refusal_of(site)
+                if refusal is None or refusal.code not in ASIDE_CODES:
+                    count += place_of(module, call).engines
+    return max(count, 1)

@@ -1,0 +1,129 @@
+"""The reasons to leave an engine alone, in the order in which a maintainer would give them."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hephaestus_rules.sqlalchemy_engine_pool_options.site import Site
+
+#: With one of these the author has decided about the pool.
+CHOSEN_BY_AUTHOR: Final = (
+    "pool_size",
+    "max_overflow",
+    "poolclass",
+    "pool",
+    "creator",
+    "async_creator",
+    "strategy",
+)
+#: At 0 they switch off what does not work through a pooler in transaction mode.
+STATEMENT_CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
+POOLER_ADVICE: Final = (
+    "a second pool would pin the connections that it shares. For asyncpg and transaction pooling "
+    "use poolclass=NullPool, statement_cache_size=0 and prepared_statement_name_func"
+)
+
+
+def refusal_of(site: Site) -> Refusal | None:
+    """Return why *site* is left alone, from what its file shows, or None."""
+    return next(filter(None, (guard(site) for guard in GUARDS)), None)
+
+
+def _not_the_service(site: Site) -> Refusal | None:
+    reason = aside(site.module)
+    if reason is None:
+        return None
+    return Refusal("not-the-service", f"no request waits for this engine: {reason}")
+
+
+def _chosen_by_author(site: Site) -> Refusal | None:
+    chosen = [name for name in CHOSEN_BY_AUTHOR if name in site.arguments.given]
+    if not chosen:
+        return None
+    values = (f"`{name}={site.text(site.arguments.given[name])}`" for name in chosen)
+    return Refusal("chosen-by-author", f"the pool is the author's choice: {', '.join(values)}")
+
+
+def _unseen_keywords(site: Site) -> Refusal | None:
+    if site.arguments.unseen is None:
+        return None
+    advice = "put the pool settings where those keywords come from"
+    return Refusal("unseen-keywords", f"{site.arguments.unseen}: {advice}")
+
+
+def _no_url(site: Site) -> Refusal | None:
+    return None if site.url is not None else Refusal("no-url", "the call has no URL")
+
+
+def _sqlite(site: Site) -> Refusal | None:
+    if site.target.is_embedded and site.target.fixed:
+        name = "SQLite" if "sqlite" in site.target.backends else "an embedded database"
+        return Refusal("sqlite", f"this is {name}: there are no connections of a server to share")
+    if _has_key(site, "connect_args", ("check_same_thread",)) or _in_sqlite_branch(site):
+        return Refusal("sqlite", "this engine is for SQLite: no server's connections are shared")
+    if site.target.is_embedded:
+        return Refusal(
+            "sqlite-default",
+            "the URL is SQLite unless the environment says otherwise: pool settings are for a "
+            "deployment that has a server",
+        )
+    return None
+
+
+def _has_key(site: Site, keyword: str, keys: tuple[str, ...]) -> bool:
+    """Say whether the literal dict given as *keyword* has one of *keys*."""
+    value = site.arguments.given.get(keyword)
+    if not isinstance(value, ast.Dict):
+        return False
+    return any(isinstance(key, ast.Constant) and key.value in keys for key in value.keys)
+
+
+def _in_sqlite_branch(site: Site) -> bool:
+    """Say whether the call runs only when the URL is one of SQLite."""
+    inner: ast.AST = site.call
+    for around in site.module.ancestors(site.call):
+        if isinstance(around, ast.If | ast.IfExp):
+            body = around.body if isinstance(around.body, list) else [around.body]
+            if _asks_for_sqlite(around.test) and inner in body:
+                return True
+        inner = around
+    return False
+
+
+def _asks_for_sqlite(test: ast.expr) -> bool:
+    match test:
+        case ast.Call(func=ast.Attribute(attr="startswith"), args=[ast.Constant(value=str(text))]):
+            return text.startswith("sqlite")
+        case ast.Compare(left=ast.Constant(value=str(text)), ops=[ast.In()]):
+            return text.startswith("sqlite")
+        case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
+            return text.startswith("sqlite")
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.lower().startswith("is_sqlite")
+    return False
+
+
+def _pooler(site: Site) -> Refusal | None:
+    if site.target.pooler is not None:
+        return Refusal("pooler", f"`{site.target.pooler}` is a connection pooler: {POOLER_ADVICE}")
+    for name in STATEMENT_CACHES:
+        if _has_key(site, "connect_args", (name,)):
+            return Refusal("pooler", f"`{name}` is set for a connection pooler: {POOLER_ADVICE}")
+    return None
+
+
+GUARDS: Final[tuple[Callable[[Site], Refusal | None], ...]] = (
+    _not_the_service,
+    _chosen_by_author,
+    _unseen_keywords,
+    _no_url,
+    _sqlite,
+    _pooler,
+)

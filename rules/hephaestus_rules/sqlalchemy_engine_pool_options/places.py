@@ -1,0 +1,271 @@
+"""How often an engine is made: once in a process, or again for every request."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_rules.sqlalchemy_engine_pool_options.origins import (
+    FunctionDef,
+    Origin,
+    modules_with,
+    own_nodes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hephaestus_codemods.project.module import Module
+
+#: Folders whose code is no part of a service that answers requests.
+ASIDE: Final = frozenset(
+    {
+        *("alembic", "migration", "migrations", "versions", "seeds"),
+        *("bin", "cli", "cmd", "commands", "management", "script", "scripts", "tools"),
+        *("test", "testing", "tests", "benchmarks", "docs", "example", "examples", "notebooks"),
+    }
+)
+ASIDE_FILES: Final = frozenset(
+    {
+        *("__main__", "cli", "command", "commands", "conftest", "manage", "setup"),
+        *("migrate", "migration", "migrations", "seed"),
+    }
+)
+CACHES: Final = frozenset(
+    f"{place}.{name}"
+    for place, names in {
+        "functools": ("lru_cache", "cache", "cached_property"),
+        "cachetools": ("cached",),
+        "async_lru": ("alru_cache",),
+        "sqlalchemy.util": ("memoized_property",),
+    }.items()
+    for name in names
+)
+APPLICATIONS: Final = frozenset(
+    {
+        *("fastapi.FastAPI", "starlette.applications.Starlette", "flask.Flask", "sanic.Sanic"),
+        *("litestar.Litestar", "quart.Quart", "aiohttp.web.Application", "robyn.Robyn"),
+    }
+)
+SINGLETONS: Final = frozenset(
+    ["dependency_injector.providers.Singleton", "dependency_injector.providers.Resource"]
+)
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+DEPTH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How many engines a call makes in a process, or the reason why nobody can say.
+
+    *how* is a phrase for the report: "at import", "when the application starts".
+    """
+
+    engines: int = 1
+    how: str = "at import"
+    code: str | None = None
+    reason: str = ""
+
+
+def aside(module: Module) -> str | None:
+    """Return why a file is no part of the running service, or None."""
+    *folders, name = module.path.split("/")
+    stem = name.removesuffix(".py")
+    folder = next((one for one in folders if one.lower() in ASIDE), None)
+    if folder is not None:
+        return f"it stands under {folder}/"
+    if stem.lower() in ASIDE_FILES or stem.startswith("test_") or stem.endswith("_test"):
+        return f"{name} is no part of the running service"
+    if any(_imports_alembic(node) for node in module.tree.body):
+        return "it is a migration environment: it imports alembic's context"
+    return None
+
+
+def _imports_alembic(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.ImportFrom)
+        and node.module == "alembic"
+        and any(alias.name == "context" for alias in node.names)
+    )
+
+
+def place_of(module: Module, call: ast.Call, depth: int = 0) -> Place:
+    """Say how often *call* runs in a process."""
+    repeated = _repeated(module, call)
+    if repeated is not None:
+        return repeated
+    function = module.function(call)
+    if function is None:
+        return Place()
+    if isinstance(function, ast.Lambda):
+        return _per_call(module, "a lambda")
+    if depth > DEPTH:
+        return _per_call(module, f"`{function.name}`")
+    return _in_function(module, call, function, depth)
+
+
+def _repeated(module: Module, call: ast.AST) -> Place | None:
+    for around in module.ancestors(call):
+        if isinstance(around, (*FunctionDef.__args__, ast.Lambda)):
+            return None
+        if isinstance(around, (*LOOPS, *COMPREHENSIONS)):
+            reason = "an engine is made for every item of a loop: how many share the server's "
+            return Place(code="engine-per-item", reason=f"{reason}connections is not known")
+    return None
+
+
+def _per_call(module: Module, what: str) -> Place:
+    return Place(
+        code="engine-per-call",
+        reason=f"{what} makes an engine whenever it runs: a pool cannot be shared before the "
+        "engine is (see sqlalchemy-engine-singleton)",
+    )
+
+
+def _in_function(module: Module, call: ast.Call, function: FunctionDef, depth: int) -> Place:
+    if _is_cached(module, function):
+        return Place(how=f"once by `{function.name}`, which is cached")
+    kept = _kept(module, call, function)
+    starts = _is_startup(module, function)
+    if kept == "local":
+        return _per_call(module, f"`{function.name}`")
+    if kept == "global" or (starts and kept != "object"):
+        return Place(how=f"when `{function.name}` runs at the start")
+    if kept == "object":
+        return _in_object(module, call, function, depth)
+    if kept == "attribute":
+        return _per_call(module, f"`{function.name}`")
+    return _by_callers(module, function, depth)
+
+
+def _is_cached(module: Module, function: FunctionDef) -> bool:
+    args = function.args
+    given = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+    if [one.arg for one in given if one.arg not in ("self", "cls")] or args.vararg or args.kwarg:
+        return False
+    if any(one.arg == "self" for one in given):
+        return False
+    return any(_callee(module, one) in CACHES for one in function.decorator_list)
+
+
+def _callee(module: Module, decorator: ast.expr) -> str | None:
+    func = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return module.qualified_name(func)
+
+
+def _is_startup(module: Module, function: FunctionDef) -> bool:
+    """Say whether *function* runs when the application starts, or makes the application."""
+    for one in function.decorator_list:
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute):
+            words = [arg.value for arg in one.args if isinstance(arg, ast.Constant)]
+            if one.func.attr in ("on_event", "listener") and words[:1] == ["startup"]:
+                return True
+    names = (module.qualified_name(n.func) for n in own_nodes(function) if isinstance(n, ast.Call))
+    return any(name in APPLICATIONS for name in names) or _is_lifespan(module, function)
+
+
+def _is_lifespan(module: Module, function: FunctionDef) -> bool:
+    named = any(
+        one.arg == "lifespan" and isinstance(one.value, ast.Name) and one.value.id == function.name
+        for call in module.calls
+        for one in call.keywords
+    )
+    return named or function.name == "lifespan"
+
+
+def _kept(module: Module, call: ast.Call, function: FunctionDef) -> str:
+    """Say where the engine goes: global, object, attribute, returned or local."""
+    statement = module.statement(call)
+    if isinstance(statement, ast.Return):
+        return "returned"
+    targets = _targets(statement)
+    if statement_value(statement) is not call:
+        return "local"
+    for target in targets:
+        found = _kept_in(target, function)
+        if found is not None:
+            return found
+    names = {one.id for one in targets if isinstance(one, ast.Name)}
+    return _escape(names, function) if names else "local"
+
+
+def statement_value(statement: ast.stmt) -> ast.expr | None:
+    """Return what an assignment assigns."""
+    return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    return [statement.target] if isinstance(statement, ast.AnnAssign) else []
+
+
+def _kept_in(target: ast.expr, function: FunctionDef) -> str | None:
+    match target:
+        case ast.Attribute(value=ast.Name(id="self")):
+            return "object"
+        case ast.Attribute():
+            return "attribute"
+        case ast.Name(id=name):
+            declared = (n for n in own_nodes(function) if isinstance(n, ast.Global))
+            return "global" if any(name in one.names for one in declared) else None
+    return None
+
+
+def _escape(names: set[str], function: FunctionDef) -> str:
+    """Say where an engine goes that a local variable holds."""
+    for node in own_nodes(function):
+        if isinstance(node, ast.Return) and node.value is not None and _mentions(node.value, names):
+            return "returned"
+        if isinstance(node, ast.Assign) and _mentions(node.value, names):
+            kept = (_kept_in(target, function) for target in node.targets)
+            found = next((one for one in kept if one is not None), None)
+            if found is not None:
+                return found
+    return "local"
+
+
+def _mentions(value: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(one, ast.Name) and one.id in names for one in ast.walk(value))
+
+
+def _in_object(module: Module, call: ast.Call, function: FunctionDef, depth: int) -> Place:
+    around = next((n for n in module.ancestors(call) if isinstance(n, ast.ClassDef)), None)
+    if around is None:
+        return _per_call(module, f"`{function.name}`")
+    made = list(calls_of(Origin(module, around), f"{module.name}.{around.name}"))
+    places = [place_of(one.module, one.node, depth + 1) for one in made]  # type: ignore[arg-type]
+    if not places or any(one.code for one in places):
+        return Place(
+            code="engine-per-object",
+            reason=f"every `{around.name}` has an engine, and how many there are is not known",
+        )
+    return Place(sum(one.engines for one in places), f"by the one `{around.name}`")
+
+
+def _by_callers(module: Module, function: FunctionDef, depth: int) -> Place:
+    name = f"{module.name}.{function.name}"
+    made = list(calls_of(Origin(module, function), name))
+    places = [place_of(one.module, one.node, depth + 1) for one in made]  # type: ignore[arg-type]
+    if not places or any(one.code for one in places):
+        return _per_call(module, f"`{function.name}`")
+    return Place(sum(one.engines for one in places), f"by `{function.name}`, called at import")
+
+
+def calls_of(definition: Origin, name: str) -> Iterator[Origin]:
+    """Yield every call of a function or class of the project, outside of tests and scripts."""
+    needle = name.rpartition(".")[2].encode()
+    for module in modules_with(definition.module.project, needle):
+        if aside(module) is not None:
+            continue
+        for call in module.calls:
+            if module.qualified_name(call.func) == name or _is_singleton_of(module, call, name):
+                yield Origin(module, call)
+
+
+def _is_singleton_of(module: Module, call: ast.Call, name: str) -> bool:
+    if module.qualified_name(call.func) not in SINGLETONS or not call.args:
+        return False
+    return module.qualified_name(call.args[0]) == name

@@ -1,0 +1,104 @@
+"""Kinds of processes in which a pool made at import does harm: forked ones, and functions."""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_codemods.project.names import absolute
+from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.origins import modules_with
+from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.project import Project
+
+#: Workers of these fork after they have imported the application.
+FORKING: Final = {"celery": "Celery", "rq": "RQ", "dramatiq": "Dramatiq", "huey": "Huey"}
+#: Adapters that run an application as a function in a cloud.
+FUNCTIONS: Final = {
+    "mangum": "Mangum",
+    "zappa": "Zappa",
+    "chalice": "Chalice",
+    "aws_lambda_powertools": "AWS Lambda",
+    "awslambdaric": "AWS Lambda",
+    "serverless_wsgi": "serverless-wsgi",
+    "apig_wsgi": "apig-wsgi",
+    "functions_framework": "Cloud Functions",
+}
+#: Where a hook runs that throws away what a fork has copied.
+FORK_HOOKS: Final = (b"worker_process_init", b"post_fork", b"register_at_fork")
+MAX_MODULES: Final = 2000
+
+
+def function_in_a_cloud(project: Project) -> Refusal | None:
+    """Refuse when the project runs as functions that are frozen between requests."""
+    found = next(_importers(project, FUNCTIONS), None)
+    if found is None:
+        return None
+    module, package = found
+    return Refusal(
+        "serverless",
+        f"{module.path} runs the application with {FUNCTIONS[package]}: each instance serves one "
+        "request at a time and is frozen in between, so use poolclass=NullPool, or pool_size=1, "
+        "max_overflow=0 and a short pool_recycle",
+    )
+
+
+def forked(module: Module) -> Refusal | None:
+    """Refuse when worker processes fork after they have imported the engine in *module*."""
+    for worker, package in _importers(module.project, FORKING):
+        if _reaches(worker, module) and not has_fork_hook(module.project):
+            return Refusal(
+                "prefork",
+                f"{worker.path} runs in workers of {FORKING[package]}, which fork after import: "
+                "a connection opened before is shared by all of them. Call "
+                "engine.dispose(close=False) in worker_process_init first",
+            )
+    return None
+
+
+def has_fork_hook(project: Project) -> bool:
+    """Say whether some hook after a fork disposes of engines."""
+    return any(
+        ".dispose(" in module.source.text and aside(module) is None
+        for module in modules_with(project, *FORK_HOOKS)
+    )
+
+
+def _importers(project: Project, packages: dict[str, str]) -> Iterator[tuple[Module, str]]:
+    """Yield the modules of the service that import one of *packages*, and which one."""
+    for module in modules_with(project, *(name.encode() for name in packages)):
+        used = {name.partition(".")[0] for name in _imported_names(module)} & packages.keys()
+        if used and aside(module) is None:
+            yield module, min(used)
+
+
+def _imported_names(module: Module) -> Iterator[str]:
+    for node in module.nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = absolute(module, node)
+            if source is not None:
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _reaches(start: Module, goal: Module) -> bool:
+    """Say whether importing *start* imports *goal*, directly or through other modules."""
+    seen, todo = {start.path}, deque([start])
+    while todo and len(seen) < MAX_MODULES:
+        module = todo.popleft()
+        if module.path == goal.path:
+            return True
+        for name in _imported_names(module):
+            found = module.project.module(name, near=module.path)
+            if found is not None and found.path not in seen:
+                seen.add(found.path)
+                todo.append(found)
+    return bool(todo)
