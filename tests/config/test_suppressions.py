@@ -1,0 +1,176 @@
+"""What a comment of the owner keeps, and what it does not."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+import pytest
+
+from hephaestus_codemods.config.suppressions import Suppressions, suppressions
+from hephaestus_codemods.project.source import decode
+
+
+def read(text: str) -> Suppressions:
+    return suppressions(decode("app/a.py", text.encode()))
+
+
+def keeps(text: str, rule: str = "rule-a") -> bool:
+    """Say whether the call ``site(...)`` of *text* is kept, asking as the engine does."""
+    tree = ast.parse(text)
+    path = next(p for p in _paths(tree, ()) if _is_site(p[-1]))
+    node = path[-1]
+    assert isinstance(node, ast.expr)
+    headers = [_header(parent) for parent in path if isinstance(parent, ast.stmt)]
+    lines = (node.lineno, node.end_lineno or node.lineno)
+    return read(text).covers(rule, lines, headers) is not None
+
+
+def _paths(node: ast.AST, above: tuple[ast.AST, ...]) -> list[tuple[ast.AST, ...]]:
+    here = (*above, node)
+    return [here] + [p for child in ast.iter_child_nodes(node) for p in _paths(child, here)]
+
+
+def _is_site(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name("site")):
+            return True
+    return False
+
+
+def _header(statement: ast.stmt) -> tuple[int, int]:
+    body = getattr(statement, "body", None)
+    last = statement.end_lineno or statement.lineno
+    if isinstance(body, list):
+        last = max(statement.lineno, body[0].lineno - 1)
+    return statement.lineno, last
+
+
+KEPT = {
+    "the line": "x = site()  # hcodemod: ignore[rule-a] slow by design\n",
+    "all rules": "x = site()  # hcodemod: ignore\n",
+    "one of several rules": "x = site()  # hcodemod: ignore[rule-b, rule-a]\n",
+    "beside another comment": "x = site()  # noqa: E501  # hcodemod: ignore[rule-a] why\n",
+    "two marks in one comment": (
+        "x = site()  # hcodemod: ignore[rule-b] one # hcodemod: ignore[rule-a] two\n"
+    ),
+    "the statement below": "# hcodemod: ignore[rule-a]\nx = site()\n",
+    "the statement below a blank line and a comment": (
+        "# hcodemod: ignore[rule-a]\n\n# about x\nx = site()\n"
+    ),
+    "the last line of a statement": "x = site(\n    1,\n)  # hcodemod: ignore[rule-a]\n",
+    "a line in the middle of a statement": "x = [\n  1,  # hcodemod: ignore[rule-a]\n  site()]\n",
+    "a line of its own inside a statement": (
+        "x = [\n    # hcodemod: ignore[rule-a]\n    site(),\n]\n"
+    ),
+    "the header of a function": "def f():  # hcodemod: ignore[rule-a]\n    a = 1\n    site()\n",
+    "above a class": "# hcodemod: ignore[rule-a]\nclass A:\n    def f(self):\n        site()\n",
+    "above a decorator": "# hcodemod: ignore[rule-a]\n@a\n@b(\n  1)\ndef f():\n    site()\n",
+    "on a decorator": "@route  # hcodemod: ignore[rule-a]\ndef f():\n    site()\n",
+    "the end of a long header": (
+        "def f(\n    a,\n    b,\n):  # hcodemod: ignore[rule-a]\n    a = 1\n    site()\n"
+    ),
+    "the header of a with": "with a:  # hcodemod: ignore[rule-a]\n    b = 1\n    site()\n",
+    "old line ends": "a = 1\rx = site()  # hcodemod: ignore[rule-a]\rb = 1\r",
+    "Windows line ends": "a = 1\r\n# hcodemod: ignore[rule-a]\r\nx = site()\r\n",
+    "a form feed": "a = 1\n\f\n# hcodemod: ignore[rule-a]\nx = site()\n",
+    "a list after a space": "x = site()  # hcodemod: ignore [rule-a] why\n",
+}
+NOT_KEPT = {
+    "another rule": "x = site()  # hcodemod: ignore[rule-b]\n",
+    "another line": "a = 1  # hcodemod: ignore[rule-a]\nx = site()\n",
+    "inside a string": 'x = site("# hcodemod: ignore[rule-a]")\n',
+    "inside a docstring": '"""\n# hcodemod: skip-file\n# hcodemod: ignore\n"""\nx = site()\n',
+    "the statement after the one below": "# hcodemod: ignore[rule-a]\na = 1\nx = site()\n",
+    "the first statement of a function": (
+        "def f():\n    # hcodemod: ignore[rule-a]\n    a = 1\n    site()\n"
+    ),
+    "the decorator of a neighbour": (
+        "class A:\n    @b  # hcodemod: ignore[rule-a]\n    def f(self): ...\n\n    x = site()\n"
+    ),
+    "a misspelt word": "x = site()  # hcodemod: ignor[rule-a]\n",
+    "an empty list": "x = site()  # hcodemod: ignore[]\n",
+    "the end of the file": "x = site()\n# hcodemod: ignore[rule-a]\n",
+}
+
+
+@pytest.mark.parametrize("title", KEPT)
+def test_kept(title: str) -> None:
+    """A comment keeps its line, its statement, the statement below, or its block."""
+    assert keeps(KEPT[title])
+
+
+@pytest.mark.parametrize("title", NOT_KEPT)
+def test_not_kept(title: str) -> None:
+    """A comment keeps nothing else."""
+    assert not keeps(NOT_KEPT[title])
+
+
+def test_reason() -> None:
+    """The reason is what follows, references included."""
+    found = read("x = 1  # hcodemod: ignore[rule-a]: see #12 - later\n").covers("rule-a", (1, 1))
+
+    assert found is not None
+    assert found.reason == "see #12 - later"
+
+
+def test_skip_file() -> None:
+    """Any comment of the file can keep the file."""
+    assert read("x = 1\n# hcodemod: skip-file generated by hand\n").skip_file
+    assert not read("x = 1  # hcodemod: ignore\n").skip_file
+
+
+def test_unused() -> None:
+    """A comment is unused when all the rules it names ran and it kept nothing."""
+    found = read(
+        dedent("""\
+        a = 1  # hcodemod: ignore[rule-a]
+        b = 1  # hcodemod: ignore[rule-a]
+        c = 1  # hcodemod: ignore[rule-a, rule-b]
+        d = 1  # hcodemod: ignore
+        """)
+    )
+    found.covers("rule-a", (1, 1))
+
+    assert found.unused(["rule-a"]) == ((2, "# hcodemod: ignore[rule-a]"),)
+    assert [line for line, _ in found.unused(["rule-a", "rule-b"])] == [2, 3]
+    both = ["rule-a", "rule-b"]
+    assert [line for line, _ in found.unused(both, known=both)] == [2, 3, 4]
+    assert [line for line, _ in found.unused(["rule-a"], known=both)] == [2]
+
+
+def test_every_comment_that_keeps_a_site_is_used() -> None:
+    """Two comments may keep one site: neither is unused."""
+    found = read("# hcodemod: ignore[rule-a]\nx = 1  # hcodemod: ignore[rule-a]\n")
+    found.covers("rule-a", (2, 2))
+
+    assert found.unused(["rule-a"]) == ()
+
+
+def test_problems() -> None:
+    """Words and rules that we do not know come back with a guess."""
+    found = read(
+        "a = 1  # hcodemod: ignore[rule-aa]\n"
+        "b = 1  # hcodemod: ingore\n"
+        "c = 1  # hcodemod: ignore[]\n"
+    )
+
+    assert found.problems(["rule-a", "other"]) == (
+        (1, "there is no rule 'rule-aa'. Did you mean 'rule-a'?"),
+        (2, "'ingore' is no directive of hcodemod. Did you mean 'ignore'?"),
+        (3, "the list of rules is empty, so nothing is ignored"),
+    )
+
+
+def test_text_that_does_not_tokenize() -> None:
+    """Where there are no tokens, one comment too many is honoured rather than one too few."""
+    found = read("x = (\n# hcodemod: ignore[rule-a]\nsite()\n")
+
+    assert found.covers("rule-a", (3, 3)) is not None
+
+
+def test_long_lines_are_read_in_linear_time() -> None:
+    """A hostile comment costs no more than its length (S2)."""
+    found = read(f"x = 1  # hcodemod: ignore[rule-a]{' ' * 300_000}#{' # ' * 100_000}\n")
+
+    assert found.covers("rule-a", (1, 1)) is not None
