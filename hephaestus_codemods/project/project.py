@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from hephaestus_codemods.project.deployment import Deployment
 from hephaestus_codemods.project.infer import Answers
 from hephaestus_codemods.project.layout import Layout
 from hephaestus_codemods.project.module import Module
@@ -124,6 +125,11 @@ class Project:
     def target(self) -> Target:
         """The versions of Python and of libraries that the manifests allow."""
         return Target(self.view.paths, self.read)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """How the target is run, as far as its files say."""
+        return Deployment(self.view.paths, self.read)
 
     def module_at(self, path: str) -> Module:
         """Return the module in file *path*; raise UnreadableSource when it cannot be parsed."""
