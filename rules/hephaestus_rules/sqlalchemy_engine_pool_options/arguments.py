@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.kit.expressions import Where, text_of
 from hephaestus_codemods.project.scopes import BindingKind
 from hephaestus_rules.sqlalchemy_engine_pool_options.origins import FunctionDef, Origin
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import calls_of
@@ -54,7 +55,7 @@ def _unpacked(module: Module, call: ast.Call, value: ast.expr) -> Arguments:
     entries = _entries(module, value)
     if entries is not None:
         return Arguments(entries)
-    text = module.source.segment(value)
+    text = text_of(module, value, Where.OPERAND)
     unseen = Arguments(unseen=f"`**{text}` may hold pool settings that cannot be seen here")
     if not isinstance(value, ast.Name):
         return unseen

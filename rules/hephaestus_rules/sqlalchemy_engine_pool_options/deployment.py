@@ -60,7 +60,11 @@ def sizes_for(project: Project, options: Options) -> Sizes | Refusal:
 
 
 def _processes(project: Project) -> tuple[int, tuple[str, ...]]:
-    return 1, ("one process runs the application",)
+    """Return how many processes run the application, and what had to be assumed for that."""
+    told = project.deployment.processes
+    if told is None:
+        return 1, ("one process runs the application",)
+    return told.value, ()
 
 
 def engines_of(project: Project) -> int:

@@ -66,7 +66,7 @@ def _sqlite(site: Site) -> Refusal | None:
     if site.target.is_embedded and site.target.fixed:
         name = "SQLite" if "sqlite" in site.target.backends else "an embedded database"
         return Refusal("sqlite", f"this is {name}: there are no connections of a server to share")
-    if _has_key(site, "connect_args", ("check_same_thread",)) or _in_sqlite_branch(site):
+    if _key(site, "connect_args", "check_same_thread") is not None or _in_sqlite_branch(site):
         return Refusal("sqlite", "this engine is for SQLite: no server's connections are shared")
     if site.target.is_embedded:
         return Refusal(
@@ -77,12 +77,15 @@ def _sqlite(site: Site) -> Refusal | None:
     return None
 
 
-def _has_key(site: Site, keyword: str, keys: tuple[str, ...]) -> bool:
-    """Say whether the literal dict given as *keyword* has one of *keys*."""
+def _key(site: Site, keyword: str, key: str) -> object:
+    """Return the constant under *key* in the literal dict given as *keyword*, else None."""
     value = site.arguments.given.get(keyword)
     if not isinstance(value, ast.Dict):
-        return False
-    return any(isinstance(key, ast.Constant) and key.value in keys for key in value.keys)
+        return None
+    for name, inner in zip(value.keys, value.values, strict=True):
+        if isinstance(name, ast.Constant) and name.value == key:
+            return inner.value if isinstance(inner, ast.Constant) else inner
+    return None
 
 
 def _in_sqlite_branch(site: Site) -> bool:
@@ -114,7 +117,7 @@ def _pooler(site: Site) -> Refusal | None:
     if site.target.pooler is not None:
         return Refusal("pooler", f"`{site.target.pooler}` is a connection pooler: {POOLER_ADVICE}")
     for name in STATEMENT_CACHES:
-        if _has_key(site, "connect_args", (name,)):
+        if _key(site, "connect_args", name) == 0:
             return Refusal("pooler", f"`{name}` is set for a connection pooler: {POOLER_ADVICE}")
     return None
 

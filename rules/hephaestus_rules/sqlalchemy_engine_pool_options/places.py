@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sqlalchemy_engine_pool_options.origins import (
     FunctionDef,
     Origin,
@@ -65,8 +66,7 @@ class Place:
 
     engines: int = 1
     how: str = "at import"
-    code: str | None = None
-    reason: str = ""
+    refusal: Refusal | None = None
 
 
 def aside(module: Module) -> str | None:
@@ -100,9 +100,9 @@ def place_of(module: Module, call: ast.Call, depth: int = 0) -> Place:
     if function is None:
         return Place()
     if isinstance(function, ast.Lambda):
-        return _per_call(module, "a lambda")
+        return _per_call("a lambda")
     if depth > DEPTH:
-        return _per_call(module, f"`{function.name}`")
+        return _per_call(f"`{function.name}`")
     return _in_function(module, call, function, depth)
 
 
@@ -111,16 +111,23 @@ def _repeated(module: Module, call: ast.AST) -> Place | None:
         if isinstance(around, (*FunctionDef.__args__, ast.Lambda)):
             return None
         if isinstance(around, (*LOOPS, *COMPREHENSIONS)):
-            reason = "an engine is made for every item of a loop: how many share the server's "
-            return Place(code="engine-per-item", reason=f"{reason}connections is not known")
+            return _refused(
+                "engine-per-item",
+                "an engine is made for every item of a loop: how many of them share the server's "
+                "connections is not known",
+            )
     return None
 
 
-def _per_call(module: Module, what: str) -> Place:
-    return Place(
-        code="engine-per-call",
-        reason=f"{what} makes an engine whenever it runs: a pool cannot be shared before the "
-        "engine is (see sqlalchemy-engine-singleton)",
+def _refused(code: str, reason: str) -> Place:
+    return Place(refusal=Refusal(code, reason))
+
+
+def _per_call(what: str) -> Place:
+    return _refused(
+        "engine-per-call",
+        f"{what} makes an engine whenever it runs: a pool cannot be shared before the engine is "
+        "(see sqlalchemy-engine-singleton)",
     )
 
 
@@ -129,14 +136,17 @@ def _in_function(module: Module, call: ast.Call, function: FunctionDef, depth: i
         return Place(how=f"once by `{function.name}`, which is cached")
     kept = _kept(module, call, function)
     starts = _is_startup(module, function)
+    if kept == "local" and starts:
+        reason = f"the engine is used only inside `{function.name}`: no request shares its pool"
+        return _refused("engine-not-kept", reason)
     if kept == "local":
-        return _per_call(module, f"`{function.name}`")
+        return _per_call(f"`{function.name}`")
     if kept == "global" or (starts and kept != "object"):
         return Place(how=f"when `{function.name}` runs at the start")
     if kept == "object":
         return _in_object(module, call, function, depth)
     if kept == "attribute":
-        return _per_call(module, f"`{function.name}`")
+        return _per_call(f"`{function.name}`")
     return _by_callers(module, function, depth)
 
 
@@ -234,13 +244,13 @@ def _mentions(value: ast.AST, names: set[str]) -> bool:
 def _in_object(module: Module, call: ast.Call, function: FunctionDef, depth: int) -> Place:
     around = next((n for n in module.ancestors(call) if isinstance(n, ast.ClassDef)), None)
     if around is None:
-        return _per_call(module, f"`{function.name}`")
+        return _per_call(f"`{function.name}`")
     made = list(calls_of(Origin(module, around), f"{module.name}.{around.name}"))
     places = [place_of(one.module, one.node, depth + 1) for one in made]  # type: ignore[arg-type]
-    if not places or any(one.code for one in places):
-        return Place(
-            code="engine-per-object",
-            reason=f"every `{around.name}` has an engine, and how many there are is not known",
+    if not places or any(one.refusal for one in places):
+        return _refused(
+            "engine-per-object",
+            f"every `{around.name}` has an engine, and how many there are is not known",
         )
     return Place(sum(one.engines for one in places), f"by the one `{around.name}`")
 
@@ -249,8 +259,8 @@ def _by_callers(module: Module, function: FunctionDef, depth: int) -> Place:
     name = f"{module.name}.{function.name}"
     made = list(calls_of(Origin(module, function), name))
     places = [place_of(one.module, one.node, depth + 1) for one in made]  # type: ignore[arg-type]
-    if not places or any(one.code for one in places):
-        return _per_call(module, f"`{function.name}`")
+    if not places or any(one.refusal for one in places):
+        return _per_call(f"`{function.name}`")
     return Place(sum(one.engines for one in places), f"by `{function.name}`, called at import")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.names import absolute
 from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.guards import POOLER_ADVICE
 from hephaestus_rules.sqlalchemy_engine_pool_options.origins import modules_with
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
 
@@ -35,21 +36,50 @@ FORK_HOOKS: Final = (b"worker_process_init", b"post_fork", b"register_at_fork")
 MAX_MODULES: Final = 2000
 
 
-def function_in_a_cloud(project: Project) -> Refusal | None:
+def refusal_of_process(module: Module) -> Refusal | None:
+    """Return why a larger pool would do harm in the processes that run *module*, or None."""
+    project = module.project
+    return _in_a_cloud(project) or _behind_pooler(project) or _preloaded(project) or _forked(module)
+
+
+def _in_a_cloud(project: Project) -> Refusal | None:
     """Refuse when the project runs as functions that are frozen between requests."""
     found = next(_importers(project, FUNCTIONS), None)
-    if found is None:
+    where = f"{found[0].path} runs the application with {FUNCTIONS[found[1]]}" if found else None
+    fact = next(iter(project.deployment.serverless), None)
+    if fact is not None:
+        where = f"{fact.where} runs the application as functions in a cloud"
+    if where is None:
         return None
-    module, package = found
     return Refusal(
         "serverless",
-        f"{module.path} runs the application with {FUNCTIONS[package]}: each instance serves one "
-        "request at a time and is frozen in between, so use poolclass=NullPool, or pool_size=1, "
-        "max_overflow=0 and a short pool_recycle",
+        f"{where}: each instance serves one request at a time and is frozen in between, so use "
+        "poolclass=NullPool, or pool_size=1, max_overflow=0 and a short pool_recycle",
     )
 
 
-def forked(module: Module) -> Refusal | None:
+def _behind_pooler(project: Project) -> Refusal | None:
+    """Refuse when the deployment has a connection pooler: which URL leads to it is not known."""
+    fact = next(iter(project.deployment.poolers), None)
+    if fact is None:
+        return None
+    return Refusal("pooler", f"{fact.where} has a pooler, `{fact.value}`: {POOLER_ADVICE}")
+
+
+def _preloaded(project: Project) -> Refusal | None:
+    """Refuse when gunicorn forks after it has imported the application."""
+    fact = next(iter(project.deployment.preload_app), None)
+    if fact is None or has_fork_hook(project):
+        return None
+    return Refusal(
+        "prefork",
+        f"gunicorn forks after import ({fact.where} preloads the application): a connection "
+        "opened before is shared by all workers. Call engine.dispose(close=False) in post_fork "
+        "first",
+    )
+
+
+def _forked(module: Module) -> Refusal | None:
     """Refuse when worker processes fork after they have imported the engine in *module*."""
     for worker, package in _importers(module.project, FORKING):
         if _reaches(worker, module) and not has_fork_hook(module.project):

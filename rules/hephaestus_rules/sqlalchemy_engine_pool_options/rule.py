@@ -20,7 +20,7 @@ from hephaestus_rules.sqlalchemy_engine_pool_options.deployment import Sizes, si
 from hephaestus_rules.sqlalchemy_engine_pool_options.edits import guarded_change, plain_change
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import Place, aside, place_of
-from hephaestus_rules.sqlalchemy_engine_pool_options.processes import forked, function_in_a_cloud
+from hephaestus_rules.sqlalchemy_engine_pool_options.processes import refusal_of_process
 from hephaestus_rules.sqlalchemy_engine_pool_options.site import (
     CONFIG_FACTORIES,
     ENGINE_FACTORIES,
@@ -72,12 +72,13 @@ def _from_config(module: Module, call: ast.Call) -> Finding:
 
 
 def _engine(site: Site, options: Options) -> Finding:
-    refusal = refusal_of(site) or _of_the_process(site)
+    refusal = refusal_of(site)
     if refusal is not None:
         return _left(site, refusal)
     place = place_of(site.module, site.call)
-    if place.code is not None:
-        return _left(site, Refusal(place.code, place.reason))
+    refusal = place.refusal or refusal_of_process(site.module)
+    if refusal is not None:
+        return _left(site, refusal)
     sizes = sizes_for(site.module.project, options)
     if isinstance(sizes, Refusal):
         return _left(site, sizes)
@@ -92,10 +93,6 @@ def _engine(site: Site, options: Options) -> Finding:
 
 def _left(site: Site, refusal: Refusal) -> Finding:
     return refuse(site.call, refusal.code, refusal.message)
-
-
-def _of_the_process(site: Site) -> Refusal | None:
-    return function_in_a_cloud(site.module.project) or forked(site.module)
 
 
 def _settings(sizes: Sizes, options: Options) -> dict[str, Scalar]:
