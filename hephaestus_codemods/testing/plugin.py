@@ -60,6 +60,12 @@ class PageFile(pytest.File):
         for case in page.cases:
             yield PageItem.from_parent(self, name=case.name, page=page, case=case)
 
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None
+    ) -> str:
+        """Show what cannot be read."""
+        return _shown(self, excinfo) or str(super().repr_failure(excinfo))
+
 
 class PageItem(pytest.Item):
     """One case of a page, or (without a case) the page as a whole."""
@@ -83,21 +89,23 @@ class PageItem(pytest.Item):
             promises.check_case(self.page.rule, self.case)
 
     def repr_failure(
-        self,
-        excinfo: pytest.ExceptionInfo[BaseException],
-        style: object = None,
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None
     ) -> str:
-        """Show where in the README the case stands and what is wrong with it, without a trace."""
-        from hephaestus_codemods.testing.cases import CaseError  # noqa: PLC0415
-
-        if isinstance(excinfo.value, CaseError):
-            return f"{self.path}:{excinfo.value.line}: {excinfo.value}"
-        return str(super().repr_failure(excinfo))
+        """Show what is wrong with the case."""
+        return _shown(self, excinfo) or str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Name the line of the case."""
         line = self.case.line if self.case else 1
         return self.path, line - 1, f"{self.page.rule.name}: {self.name}"
+
+
+def _shown(node: pytest.Item | pytest.Collector, info: pytest.ExceptionInfo[BaseException]) -> str:
+    """Say where in the README something is wrong and what, without a trace."""
+    from hephaestus_codemods.testing.cases import CaseError  # noqa: PLC0415  # only for failures
+
+    error = info.value
+    return f"{node.path}:{error.line}: {error}" if isinstance(error, CaseError) else ""
 
 
 @contextmanager

@@ -17,9 +17,12 @@ import importlib
 import io
 import tokenize
 from collections import Counter
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.engine.model import SiteStatus
+from hephaestus_codemods.kit.layout import start_of
+from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.patch.replay import replay
 from hephaestus_codemods.project.project import Project
 from hephaestus_codemods.project.source import decode
@@ -58,8 +61,8 @@ def check_case(rule: Rule, case: Case) -> None:
     other_line_endings(rule, case)
     suppression_is_honoured(rule, case, outcome)
     if case.check is not None:
-        check_holds(case, case.before, "before the rewrite")
-        check_holds(case, outcome.files, "after the rewrite")
+        check_holds(case, case.before, {}, "before the rewrite")
+        check_holds(case, outcome.files, support_of(rule, outcome), "after the rewrite")
 
 
 def no_failure(rule: Rule, case: Case, outcome: Outcome) -> None:
@@ -271,12 +274,13 @@ def suppression_is_honoured(rule: Rule, case: Case, outcome: Outcome) -> None:
 def _statement_line(case: Case, site: Site) -> int:
     """Return the first line of the statement that holds the start of *site*."""
     source = decode(site.path, case.before[site.path])
-    lines: list[int] = [
-        min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+    starts = [
+        start_of(source, node)
         for node in ast.walk(ast.parse(source.text))
-        if isinstance(node, ast.stmt) and source.span(node)[0] <= site.start < source.span(node)[1]
+        if isinstance(node, ast.stmt)
+        and start_of(source, node) <= site.start < source.span(node)[1]
     ]
-    return max(lines)
+    return source.position(max(starts))[0]
 
 
 def _with_comments(content: bytes, numbers: set[int], rule: str) -> bytes:
@@ -288,20 +292,33 @@ def _with_comments(content: bytes, numbers: set[int], rule: str) -> bytes:
     return "".join(lines).encode()
 
 
-def check_holds(case: Case, files: Mapping[str, bytes], when: str) -> None:
+def support_of(rule: Rule, outcome: Outcome) -> dict[str, bytes]:
+    """Return the support modules that the rewrite asks for, by the name it imports them with."""
+    project = Project.from_files(outcome.files)
+    return {
+        support_module(project.module_at(result.path), name): _injected(rule, name)
+        for result in outcome.results
+        for name in result.needs.support
+    }
+
+
+def _injected(rule: Rule, name: str) -> bytes:
+    return (resources.files(rule.package) / "inject" / f"{name}.py").read_bytes()
+
+
+def check_holds(
+    case: Case, files: Mapping[str, bytes], support: Mapping[str, bytes], when: str
+) -> None:
     """The assertions of the case hold for *files*."""
     assert case.check is not None
     project = Project.from_files(files)
-    modules = {
-        project.module_at(path).name: content
-        for path, content in files.items()
-        if path.endswith(".py")
-    }
+    names = {path: project.module_at(path).name for path in files if path.endswith(".py")}
+    modules = {name: files[path] for path, name in names.items()} | dict(support)
     # The same line numbers as in the README, for the traceback.
     code = compile("\n" * (case.check.line - 1) + case.check.text, "README.md", "exec")
     with importable(modules):
         try:
-            module = importlib.import_module(project.module_at(case.files[0].path).name)
+            module = importlib.import_module(names[case.files[0].path])
             exec(code, dict(vars(module)))  # noqa: S102  # the page's own assertions
         except Exception as error:
             raise CaseError(
