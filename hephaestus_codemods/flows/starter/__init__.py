@@ -1,0 +1,1 @@
+"""The folder that ``hcodemod new-rule`` copies: a small rule that works."""
