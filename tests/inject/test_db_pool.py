@@ -14,8 +14,6 @@ from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import AssertionPool, NullPool, QueuePool, SingletonThreadPool, StaticPool
 
-from hephaestus_codemods.testing import services
-
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "rules/hephaestus_rules/sqlalchemy_engine_pool_options/inject/db_pool.py"
 SWITCH = ROOT / "hephaestus_codemods/engine/planners/inject/__init__.py"
@@ -50,13 +48,6 @@ def db_pool(tmp_path_factory):
     sys.path.insert(0, str(app.parent))
     yield importlib.import_module("pool_target.hephaestus_support.db_pool")
     sys.path.remove(str(app.parent))
-
-
-@pytest.fixture(scope="module")
-def server():
-    """Give the URL of a real PostgreSQL."""
-    with services.postgres() as url:
-        yield url
 
 
 def test_a_server_database_gets_the_settings(db_pool):
@@ -148,12 +139,12 @@ def test_none_leaves_a_keyword_to_the_call(db_pool):
 
 
 @pytest.mark.parametrize("value", ["db_pool", "all", "cache_hooks, db_pool"])
-def test_the_switch_brings_the_defaults_back(db_pool, server, monkeypatch, value):
+def test_the_switch_brings_the_defaults_back(db_pool, pg_url, monkeypatch, value):
     """``HEPHAESTUS_DISABLE`` undoes the rewrite without a deployment."""
-    before = sa.create_engine(server)
+    before = sa.create_engine(pg_url)
     monkeypatch.setenv("HEPHAESTUS_DISABLE", value)
 
-    after = sa.create_engine(server, **db_pool.pool_options(server))
+    after = sa.create_engine(pg_url, **db_pool.pool_options(pg_url))
 
     assert pool_settings(after) == pool_settings(before)
     assert after.pool.size() == 5
@@ -178,9 +169,9 @@ def test_old_versions_get_only_what_they_know(db_pool, monkeypatch):
     assert db_pool.pool_options(SERVER).keys() == FULL.keys() - {"pool_use_lifo", "pool_pre_ping"}
 
 
-def test_postgresql_accepts_the_settings(db_pool, server):
+def test_postgresql_accepts_the_settings(db_pool, pg_url):
     """A real engine has them, and answers."""
-    engine = sa.create_engine(server, **db_pool.pool_options(server, pool_size=3, max_overflow=2))
+    engine = sa.create_engine(pg_url, **db_pool.pool_options(pg_url, pool_size=3, max_overflow=2))
 
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT 40 + 2")).scalar() == 42
@@ -189,11 +180,11 @@ def test_postgresql_accepts_the_settings(db_pool, server):
     assert (size, overflow, timeout, recycle, lifo, pre_ping) == (3, 2, 10, 1800, True, True)
 
 
-def test_asyncpg_accepts_the_settings(db_pool, server):
+def test_asyncpg_accepts_the_settings(db_pool, pg_url):
     """The asynchronous engine has them too."""
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    url = server.replace("postgresql://", "postgresql+asyncpg://")
+    url = pg_url.replace("postgresql://", "postgresql+asyncpg://")
 
     async def ask():
         engine = create_async_engine(url, **db_pool.pool_options(url))
