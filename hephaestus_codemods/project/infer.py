@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
 
-#: Deeper questions than this are left unanswered.
-MAX_DEPTH: Final = 150
 #: Decorators of functions that leave what a call gives as it is.
 TRANSPARENT: Final = frozenset(
     """functools.lru_cache functools.cache builtins.staticmethod builtins.classmethod
@@ -56,6 +54,14 @@ PROPERTIES: Final = frozenset(
     """builtins.property functools.cached_property abc.abstractproperty
     django.utils.functional.cached_property werkzeug.utils.cached_property
     sqlalchemy.util.memoized_property""".split()
+)
+#: Annotations that say little: what is assigned says more.
+WIDE: Final = (
+    "typing.Callable",
+    "typing.ContextManager",
+    "typing.AsyncContextManager",
+    "typing.Iterable",
+    "typing.Sequence",
 )
 CONTEXT_MANAGERS: Final = {
     "contextlib.contextmanager": kinds.ENTERS,
@@ -79,62 +85,24 @@ GENERATORS: Final = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Question:
-    """Something that is being worked out: what it is assumed to be, and who relied on that."""
-
-    depth: int
-    assumed: Value = CIRCULAR
-    relied_on: bool = False
-
-
-@dataclass(slots=True)
-class Answers:
-    """Answers given before, and the questions that are open now."""
-
-    known: dict[Hashable, Value | None] = field(default_factory=dict)
-    open: dict[Hashable, Question] = field(default_factory=dict)
-    lowest: int = MAX_DEPTH
-
-
 def settle(module: Module, key: Hashable, work_out: Callable[[], Value | None]) -> Value | None:
-    """Answer the question *key* once; when it depends on itself, check the answer."""
-    answers = module.project.memo.answers
-    if key in answers.known:
-        return answers.known[key]
-    question = answers.open.get(key)
-    if question is not None:
-        question.relied_on = True
-        answers.lowest = min(answers.lowest, question.depth)
-        return question.assumed
-    if len(answers.open) >= MAX_DEPTH:
-        answers.lowest = 0  # nothing that was cut short here may be remembered
-        return None
-    question = answers.open[key] = Question(len(answers.open))
-    before, answers.lowest = answers.lowest, MAX_DEPTH
-    try:
-        found = _checked(question, work_out)
-        whole = answers.lowest >= question.depth
-    finally:
-        del answers.open[key]
-        answers.lowest = min(before, answers.lowest if answers.lowest < question.depth else before)
-    if whole:
-        answers.known[key] = found
-    return found
-
-
-def _checked(question: Question, work_out: Callable[[], Value | None]) -> Value | None:
-    found = work_out()
-    if not question.relied_on:
-        return None if found is CIRCULAR else found
-    if found is None or isinstance(found, Circular):
-        return None if question.depth == 0 else found
-    question.assumed = found
-    return found if work_out() == found else None
+    """Answer the question *key* once; an answer that depends on itself must confirm itself."""
+    answers = module.project.memo.values
+    return answers.settle(key, work_out, CIRCULAR, None, check=True)
 
 
 def value(module: Module, node: ast.expr) -> Value | None:
     """Return the value of *node*, or None when it is unknown."""
+    answers = module.project.memo.values
+    if not answers.enter():
+        return answers.cut_short(None)
+    try:
+        return _value(module, node)
+    finally:
+        answers.leave()
+
+
+def _value(module: Module, node: ast.expr) -> Value | None:
     match node:
         case ast.Name():
             return _of_name(module, node)
@@ -205,7 +173,7 @@ def _of_name(module: Module, node: ast.Name) -> Value | None:
     if scope is not module.tree:
         near = reaching(module, node, scope, bindings)
         if near is not None:
-            return bound_value(module, near)
+            return settle(module, ("bound", near), lambda: bound_value(module, near))
     return variable(module, scope, node.id, bindings)
 
 
@@ -238,16 +206,60 @@ def global_value(module: Module, name: str) -> Value | None:
 
 def variable(module: Module, scope: ast.AST, name: str, bindings: list[Binding]) -> Value | None:
     """Return the value that all places binding a name agree on."""
-    return settle(
-        module,
-        ("variable", module, scope, name),
-        lambda: _agreed(bound_value(module, one) for one in _telling(bindings)),
+    key = ("variable", module, scope, name)
+    return settle(module, key, lambda: _of_bindings(module, bindings))
+
+
+def _of_bindings(module: Module, bindings: list[Binding]) -> Value | None:
+    telling = [one for one in bindings if not is_none(one)]
+    declared = [one for one in bindings if one.kind is BindingKind.ANNOTATED]
+    if not declared:
+        return _agreed(bound_value(module, one) for one in telling)
+    given = [one for one in telling if one.value is not None]
+    return refined(
+        _agreed(annotated(module, one.annotation) for one in declared if one.annotation),
+        [_bound_by(module, one) for one in given],
     )
 
 
-def _telling(bindings: Iterable[Binding]) -> list[Binding]:
-    """Leave out what says nothing: ``x = None``, ``x: T`` beside an assignment, ``del x``."""
-    return [one for one in bindings if not is_none(one) or one.annotation is not None]
+def _bound_by(module: Module, binding: Binding) -> Value | None:
+    """Return what *binding* itself gives, whatever is declared."""
+    if binding.kind is BindingKind.ANNOTATED:
+        return value(module, binding.value) if binding.value else None
+    return bound_value(module, binding)
+
+
+def refined(declared: Value | None, given: list[Value | None]) -> Value | None:
+    """Return what is known of something that is declared as *declared* and given values.
+
+    A declaration is believed where a value is unknown, and tells what values have in common; a
+    value of another class makes both doubtful.
+    """
+    known = [one for one in given if one is not None]
+    if declared is None:
+        return _agreed(given) if given else None
+    if not known:
+        return declared
+    found = _agreed(known)
+    if found is None or isinstance(found, Circular):
+        return declared if isinstance(found, Circular) else None
+    if isinstance(declared, Instance) and isinstance(found, Instance):
+        if declared.of == found.of:
+            return declared if declared.args or len(known) < len(given) else found
+        if is_instance(declared, *WIDE):
+            return found if len(known) == len(given) else None
+        return declared if is_subclass(found.of, declared.of) else None
+    return found if is_instance(declared, *WIDE) and len(known) == len(given) else None
+
+
+def is_subclass(one: Library | Class, other: Library | Class) -> bool:
+    """Say whether class *one* surely inherits from *other*."""
+    if isinstance(one, Library):
+        return isinstance(other, Library) and other.name in kinds.lineage(one.name)
+    for base in lineage(one):
+        if base == other or (isinstance(base, Library) and is_subclass(base, other)):
+            return True
+    return False
 
 
 def reaching(
@@ -394,7 +406,9 @@ def _of_parameter(module: Module, binding: Binding) -> Value | None:
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     owner = module.scopes.outer(function)
     if isinstance(owner, ast.ClassDef) and _is_first(function, binding.node):
-        return _receiver(module, function, owner)
+        found = _receiver(module, function, owner)
+        if found is not None:
+            return found
     if binding.path is None:
         return None
     if binding.annotation is not None:
@@ -414,7 +428,7 @@ def _is_first(function: ast.AST, node: ast.AST) -> bool:
 def _receiver(module: Module, function: ast.AST, owner: ast.ClassDef) -> Value | None:
     cls = Class(module, owner)
     marks = _decorators(module, function)
-    if "builtins.staticmethod" in marks:
+    if "builtins.staticmethod" in marks or isinstance(function, ast.Lambda):
         return None
     if "builtins.classmethod" in marks or getattr(function, "name", "") in (
         "__new__",
@@ -601,7 +615,9 @@ def _of_generic(module: Module, node: ast.Subscript) -> Value | None:
         case "typing.Type" | "builtins.type":
             found = annotated(module, parts[0])
             return found.of if isinstance(found, Instance) else None
-        case "typing.Callable" | "typing.Literal" | "typing.TypeVar":
+        case "typing.Callable" if len(parts) == 2:
+            return instance("typing.Callable", annotated(module, parts[1]))
+        case "typing.Literal" | "typing.TypeVar" | "typing.Callable":
             return None
         case "typing.Coroutine":
             return instance(kinds.COROUTINE, annotated(module, parts[-1]))
@@ -631,18 +647,17 @@ def _of_stores(module: Module, node: ast.Attribute) -> Value | None:
     stores = [s for s in module.stored_attributes[node.attr] if ast.dump(s.value) == text]
     key = ("stored", module, text, node.attr)
     own = member(module, value(module, node.value), node.attr)
-    found = settle(module, key, lambda: _agreed(stored_value(module, one) for one in stores))
+    found = settle(module, key, lambda: _agreed(given_value(module, one) for one in stores))
     return _agreed((own, found)) if own is not None else None
 
 
-def stored_value(module: Module, target: ast.Attribute) -> Value | None:
+def given_value(module: Module, target: ast.Attribute) -> Value | None:
     """Return what the assignment to *target* gives it."""
     match module.parents[target]:
         case ast.Assign(targets=targets, value=given) if target in targets:
             return value(module, given)
-        case ast.AnnAssign(annotation=annotation, value=given):
-            found = annotated(module, annotation)
-            return found or (value(module, given) if given is not None else None)
+        case ast.AnnAssign(value=ast.expr() as given):
+            return value(module, given)
         case ast.withitem(context_expr=given) as item:
             is_async = isinstance(module.parents[item], ast.AsyncWith)
             return entered(module, value(module, given), is_async=is_async)
@@ -724,26 +739,27 @@ def _own_member(cls: Class, attr: str, owner: Value) -> Value | None:
     functions = [one for one in bindings if one.kind is BindingKind.FUNCTION]
     if functions and len(functions) == len(bindings):
         return _of_method(cls, functions, owner)
-    notes = [one.annotation for one in bindings if one.annotation is not None]
-    if notes:
-        found = _agreed(annotated(cls.module, note) for note in notes)
-        if found is not None:
-            return found
     key = ("attribute", cls, attr)
     return settle(cls.module, key, lambda: _assigned(cls, attr, bindings))
 
 
 def _assigned(cls: Class, attr: str, bindings: list[Binding]) -> Value | None:
-    stores = [one for one in _self_stores(cls, attr) if not _stores_none(cls.module, one)]
-    given = (stored_value(cls.module, one) for one in stores)
-    own = (bound_value(cls.module, one) for one in _telling(bindings) if one.value is not None)
-    return _agreed((*own, *given))
+    module = cls.module
+    stores = _self_stores(cls, attr)
+    notes = [one.annotation for one in bindings if one.annotation is not None]
+    notes += [p.annotation for s in stores if isinstance(p := module.parents[s], ast.AnnAssign)]
+    own = [one for one in bindings if not is_none(one)]
+    given = [_bound_by(module, one) for one in own if one.value is not None or not one.annotation]
+    given += [given_value(module, one) for one in stores if not _stores_none(module, one)]
+    if not notes:
+        return _agreed(given)
+    return refined(_agreed(annotated(module, note) for note in notes), given)
 
 
 def _stores_none(module: Module, target: ast.Attribute) -> bool:
     parent = module.parents[target]
     if isinstance(parent, ast.AnnAssign):
-        return False
+        return parent.value is None or _is_none(parent.value)
     return isinstance(parent, ast.Assign) and _is_none(parent.value)
 
 
@@ -804,7 +820,7 @@ def called(module: Module, function: Value | None, node: ast.Call | None) -> Val
         case Method(owner=owner, name=name):
             return _of_method_call(module, owner, name, node)
         case Instance(of=Library(name=name)):
-            gives = kinds.method(name, "__call__")
+            gives = "0" if name == "typing.Callable" else kinds.method(name, "__call__")
             return _typed(gives, function, module, node) if gives else None
         case Instance(of=Class() as cls):
             call = _of_class(cls, "__call__", function)
@@ -966,6 +982,7 @@ SPECIAL: Final[dict[str, Callable[[Module, ast.Call], Value | None]]] = {
     "asyncio.shield": _first_argument,
     "contextlib.closing": _closing,
     "contextlib.aclosing": _aclosing,
+    "contextlib.nullcontext": _closing,
 }
 
 
@@ -1034,17 +1051,25 @@ def _undecorated(function: Function) -> Value | None:
     is_async = isinstance(node, ast.AsyncFunctionDef)
     if node.returns is not None:
         found = _own_type(function, node.returns) or annotated(module, node.returns)
+        if found is not None and own.yields:
+            # `def get_db() -> Session: yield db` means what it yields.
+            return (
+                found if is_instance(found, *GENERATORS) else instance(_generator(is_async), found)
+            )
         if found is not None:
-            return found if own.yields or not is_async else instance(kinds.COROUTINE, found)
+            return instance(kinds.COROUTINE, found) if is_async else found
     if own.yields:
-        kind = "typing.AsyncGenerator" if is_async else "typing.Generator"
         given = [one.value for one in own.yields if one.value is not None]
         if any(isinstance(one, ast.YieldFrom) for one in own.yields):
             return None
-        return instance(kind, _agreed(value(module, one) for one in given))
+        return instance(_generator(is_async), _agreed(value(module, one) for one in given))
     given = [one.value for one in own.returns if one.value is not None]
     found = _agreed(value(module, one) for one in given if not _is_none(one))
     return instance(kinds.COROUTINE, found) if is_async else found
+
+
+def _generator(is_async: bool) -> str:
+    return "typing.AsyncGenerator" if is_async else "typing.Generator"
 
 
 def _own_type(function: Function, annotation: ast.expr) -> Value | None:

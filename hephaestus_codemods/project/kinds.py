@@ -88,6 +88,7 @@ CALLS: Final = {
     "aiosqlite.connect": "aiosqlite.Connection",
     "asyncpg.connect": "await asyncpg.Connection",
     "asyncpg.create_pool": "asyncpg.Pool",
+    "alembic.op.get_bind": CONNECTION,
     "requests.session": "requests.Session",
     "requests.get": "requests.Response",
     "requests.post": "requests.Response",

@@ -104,7 +104,10 @@ class Module:
 
     def qualified_names(self, node: ast.expr) -> frozenset[str]:
         """Return every name that *node* may refer to (try/except imports); none when unknown."""
-        return frozenset(symbol.name for symbol in symbols(self, node))
+        try:
+            return frozenset(symbol.name for symbol in symbols(self, node))
+        except RecursionError:
+            return frozenset()
 
     def kind(self, node: ast.expr) -> str | None:
         """Return the canonical class of the value of *node* (R4, R5), or None when unknown.
@@ -112,7 +115,10 @@ class Module:
         Canonical names are those of ``project/kinds.py``: ``sqlalchemy.orm.Session``,
         ``redis.asyncio.Redis``; classes of the project come back with their module.
         """
-        return kind(value(self, node))
+        try:
+            return kind(value(self, node))
+        except RecursionError:
+            return None
 
     def qualified_path(self, node: ast.AST) -> str:
         """Return the names of the classes and functions around *node*, and its own, with dots."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 IMPORTS: Final = frozenset({BindingKind.IMPORT, BindingKind.FROM_IMPORT})
 BUILTINS: Final = frozenset(dir(builtins))
-#: More steps than this through modules that import each other mean that we go round in circles.
-MAX_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +82,10 @@ def _unbound(module: Module, name: str) -> Symbols:
 
 def exported(module: Module, name: str) -> Symbols:
     """Return what the global *name* of *module* refers to."""
-    memo = module.project.memo.exports
-    key = (module, name)
-    if key not in memo:
-        memo[key] = NOTHING  # a cycle of imports defines nothing
-        memo[key] = _exported(module, name)
-    return memo[key]
+    answers = module.project.memo.exports
+    # A name that is only ever imported in a circle is defined by nothing.
+    work = lambda: _exported(module, name)  # noqa: E731
+    return answers.settle((module, name), work, NOTHING, NOTHING, check=False)
 
 
 def _exported(module: Module, name: str) -> Symbols:

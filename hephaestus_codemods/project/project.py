@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from hephaestus_codemods.project.deployment import Deployment
-from hephaestus_codemods.project.infer import Answers
+from hephaestus_codemods.project.answers import Answers
 from hephaestus_codemods.project.layout import Layout
 from hephaestus_codemods.project.module import Module
 from hephaestus_codemods.project.parse import Parsed, parse
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import ast
 
     from hephaestus_codemods.project.names import Symbols
+    from hephaestus_codemods.project.values import Value
 
 
 class FileView(Protocol):
@@ -77,8 +78,8 @@ class Overlay:
 class Memo:
     """Answers given before; they hold for one state of the project."""
 
-    exports: dict[tuple[Module, str], Symbols] = field(default_factory=dict)
-    answers: Answers = field(default_factory=Answers)
+    exports: Answers[Symbols] = field(default_factory=Answers)
+    values: Answers[Value | None] = field(default_factory=Answers)
 
 
 @dataclass(frozen=True, slots=True)
