@@ -15,6 +15,7 @@ from hephaestus_codemods.rule import Refusal, Safety
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hephaestus_codemods.config.suppressions import Suppressions
     from hephaestus_codemods.engine.model import Selection
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Finding, Rule
@@ -132,10 +133,7 @@ def _is_main_block(node: ast.AST) -> bool:
     return False
 
 
-def _suppressed(module: Module, one: Found, comments: object) -> Found:
-    from hephaestus_codemods.config.suppressions import Suppressions  # noqa: PLC0415
-
-    assert isinstance(comments, Suppressions)
+def _suppressed(module: Module, one: Found, comments: Suppressions) -> Found:
     comment = comments.covers(
         one.site.rule, (one.site.line, one.site.end_line), header_lines(module, one.finding.node)
     )

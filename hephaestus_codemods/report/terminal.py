@@ -1,0 +1,116 @@
+"""The report for people at a terminal: rich is given finished texts, never markup.
+
+Names and code of the target are hostile input: control, bidirectional and zero-width characters
+are shown as escapes before anything else sees them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from typing import TYPE_CHECKING, TextIO
+
+from hephaestus_codemods.report.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hephaestus_codemods.report.model import Report, SiteEntry
+
+#: Characters that move, hide or reorder what a terminal shows.
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+STYLES = {
+    "applied": "green",
+    "suggested": "cyan",
+    "refused": "yellow",
+    "suppressed": "dim",
+    "conflict": "red",
+}
+Line = tuple[tuple[str, str], ...]
+
+
+def printable(text: str) -> str:
+    """Return *text* with every character that a terminal would obey shown as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        one if one == "\t" or unicodedata.category(one) not in HIDDEN else _escape(one)
+        for one in text
+    )
+
+
+def _escape(one: str) -> str:
+    return one.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def show(report: Report, out: TextIO, *, verbose: bool = False, quiet: bool = False) -> None:
+    """Write the report to *out*, in colours when it is a terminal."""
+    from rich.console import Console  # noqa: PLC0415  # 100 ms that a quiet run does not need
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=out, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    for line in lines(report, verbose=verbose, quiet=quiet):
+        console.print(Text.assemble(*((printable(redact(text)), style) for text, style in line)))
+
+
+def lines(report: Report, *, verbose: bool = False, quiet: bool = False) -> Iterator[Line]:
+    """Yield the lines of the report as pieces of text with their styles."""
+    if not quiet:
+        yield from _sites(report, verbose=verbose)
+        for one in report.unused_suppressions:
+            yield ((f"{one.path}:{one.line}: ", "bold"), (one.text, "yellow"))
+        for note in report.notes:
+            yield (("note: ", "bold"), (note, ""))
+    for failure in report.failures:
+        rule = f" [{failure.rule}]" if failure.rule else ""
+        yield ((f"{failure.path}:{rule} ", "bold"), (f"{failure.code}: {failure.message}", "red"))
+    yield from _totals(report)
+
+
+def _sites(report: Report, *, verbose: bool) -> Iterator[Line]:
+    hidden: Counter[tuple[str, str]] = Counter()
+    for site in report.sites:
+        if site.status in ("refused", "suppressed") and not verbose:
+            hidden[site.rule, site.code] += 1
+            continue
+        yield from _site(site, verbose=verbose)
+    for (rule, why), count in sorted(hidden.items(), key=lambda one: (-one[1], one[0])):
+        places = "1 place" if count == 1 else f"{count} places"
+        yield ((f"left alone: {places} ", "yellow"), (f"[{rule}] ", "cyan"), (why, ""))
+
+
+def _site(site: SiteEntry, *, verbose: bool) -> Iterator[Line]:
+    yield (
+        (f"{site.path}:{site.line}:{site.column}: ", "bold"),
+        (f"[{site.rule}] ", "cyan"),
+        (f"{site.status}", STYLES.get(site.status, "")),
+        (f" ({site.safety}, {site.id}) ", "dim"),
+        (site.message, ""),
+    )
+    if site.reason and site.status != "applied":
+        yield ((f"    {site.code}: ", "yellow"), (site.reason, ""))
+    if verbose or site.status in ("applied", "suggested"):
+        for one in site.preconditions:
+            if verbose or one.established != "proved":
+                yield ((f"    {one.established}: ", "magenta"), (f"{one.name} {one.detail}", ""))
+
+
+def _totals(report: Report) -> Iterator[Line]:
+    for kind, counts in report.totals.items():
+        shown = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none"
+        yield ((f"{kind}: ", "bold"), (shown, ""))
+    if report.run:
+        yield (
+            ("run: ", "bold"),
+            (report.run, ""),
+            (f"  take it back: hcodemod revert {report.run}", "dim"),
+        )
+
+
+def concise(report: Report) -> Iterator[str]:
+    """Yield ``path:line:col: [rule] message`` for each site that is not left alone."""
+    for site in report.sites:
+        if site.status not in ("refused", "suppressed"):
+            yield printable(
+                redact(f"{site.path}:{site.line}:{site.column}: [{site.rule}] {site.message}")
+            )
