@@ -17,12 +17,10 @@ import importlib
 import io
 import tokenize
 from collections import Counter
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.engine.model import SiteStatus
 from hephaestus_codemods.kit.layout import start_of
-from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.patch.replay import replay
 from hephaestus_codemods.project.project import Project
 from hephaestus_codemods.project.source import decode
@@ -61,8 +59,8 @@ def check_case(rule: Rule, case: Case) -> None:
     other_line_endings(rule, case)
     suppression_is_honoured(rule, case, outcome)
     if case.check is not None:
-        check_holds(case, case.before, {}, "before the rewrite")
-        check_holds(case, outcome.files, support_of(rule, outcome), "after the rewrite")
+        check_holds(case, case.before, "before the rewrite")
+        check_holds(case, outcome.files, "after the rewrite")
 
 
 def no_failure(rule: Rule, case: Case, outcome: Outcome) -> None:
@@ -292,28 +290,12 @@ def _with_comments(content: bytes, numbers: set[int], rule: str) -> bytes:
     return "".join(lines).encode()
 
 
-def support_of(rule: Rule, outcome: Outcome) -> dict[str, bytes]:
-    """Return the support modules that the rewrite asks for, by the name it imports them with."""
-    project = Project.from_files(outcome.files)
-    return {
-        support_module(project.module_at(result.path), name): _injected(rule, name)
-        for result in outcome.results
-        for name in result.needs.support
-    }
-
-
-def _injected(rule: Rule, name: str) -> bytes:
-    return (resources.files(rule.package) / "inject" / f"{name}.py").read_bytes()
-
-
-def check_holds(
-    case: Case, files: Mapping[str, bytes], support: Mapping[str, bytes], when: str
-) -> None:
+def check_holds(case: Case, files: Mapping[str, bytes], when: str) -> None:
     """The assertions of the case hold for *files*."""
     assert case.check is not None
     project = Project.from_files(files)
     names = {path: project.module_at(path).name for path in files if path.endswith(".py")}
-    modules = {name: files[path] for path, name in names.items()} | dict(support)
+    modules = {name: files[path] for path, name in names.items()}
     # The same line numbers as in the README, for the traceback.
     code = compile("\n" * (case.check.line - 1) + case.check.text, "README.md", "exec")
     with importable(modules):

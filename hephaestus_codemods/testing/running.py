@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods import __version__
 from hephaestus_codemods.engine.model import FileResult, Selection, Site, SiteStatus
+from hephaestus_codemods.engine.planners.support import plan_support
 from hephaestus_codemods.engine.run import in_process, jobs_for
-from hephaestus_codemods.project.project import Files
-from hephaestus_codemods.rule import Safety
+from hephaestus_codemods.project.project import Files, Project
+from hephaestus_codemods.rule import Refusal, Safety
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from hephaestus_codemods.rule import Options, Rule
 
@@ -48,14 +51,27 @@ def run_rule(
         only=None if write else frozenset(),
         options={rule.name: settings},
     )
-    view = Files(files)
     paths = [path for path in sorted(files) if path.endswith((".py", ".pyi"))]
+    view = Files(files)
     jobs = jobs_for(view, paths, frozenset(), [rule])
     results = tuple(in_process(view, jobs, [rule], selection))
-    return Outcome({**files, **dict(_rewritten(results))}, results)
+    return Outcome({**files, **_written(rule, files, results)}, results)
 
 
-def _rewritten(results: tuple[FileResult, ...]) -> Iterator[tuple[str, bytes]]:
+def _written(
+    rule: Rule, files: Mapping[str, bytes], results: tuple[FileResult, ...]
+) -> dict[str, bytes]:
+    """Return the files that are rewritten, and the support files that come with them."""
+    written = {result.path: result.after for result in results if result.after is not None}
     for result in results:
-        if result.after is not None:
-            yield result.path, result.after
+        modules = {name: _injected(rule, name) for name in result.needs.support}
+        if modules:
+            project = Project.from_files({**files, **written})
+            plan = plan_support(project, result.path, modules, __version__)
+            assert not isinstance(plan, Refusal), plan.message
+            written |= plan
+    return written
+
+
+def _injected(rule: Rule, name: str) -> str:
+    return (resources.files(rule.package) / "inject" / f"{name}.py").read_text("utf-8")

@@ -1,0 +1,1 @@
+"""The rule acme-cache-get-many."""
