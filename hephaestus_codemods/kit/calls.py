@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.expressions import Token, comments_in, tokens_in
@@ -49,7 +49,8 @@ def add_keywords(
     """Return the insertions that add ``name=value`` for each of *values* to *call*.
 
     They follow the layout of the call, and stand before a final ``**kwargs``. The name ``**``
-    adds an unpacking of its value. None when one of the keywords is given already, or the call's
+    adds an unpacking of its value. A call that no longer fits on its line gets a line for each
+    argument. None when one of the keywords is given already, or the call's
     text is not understood.
     """
     if not values or any(keyword(call, name) is not None for name in values):
@@ -201,11 +202,42 @@ def _insertions(module: Module, shape: Shape, items: list[str]) -> tuple[Edit, .
     unpacks = isinstance(last, ast.keyword) and last.arg is None
     if _is_one_each(module, shape):
         return _own_lines(module, shape, items, before_last=unpacks)
+    if _becomes_too_long(module, shape, items):
+        return _one_each(module, shape, items, before_last=unpacks)
     start, end = shape.spans[-1]
     if unpacks:
         return (Edit(start, start, "".join(f"{item}, " for item in items)),)
     glue = _glue(module, shape, items)
     return (Edit(end, end, "".join(f",{glue}{item}" for item in items)),)
+
+
+def _becomes_too_long(module: Module, shape: Shape, items: list[str]) -> bool:
+    """Say whether a call that stands on one line does not fit on it with *items*."""
+    source = module.source
+    start, stop = line_start(source, shape.opening), line_stop(source, shape.opening)
+    if shape.closing > stop:
+        return False
+    return stop - start + sum(len(item) + 2 for item in items) > WIDTH
+
+
+def _one_each(
+    module: Module, shape: Shape, items: list[str], *, before_last: bool
+) -> tuple[Edit, ...]:
+    """Give every argument of a call on one line a line of its own, as formatters do."""
+    source = module.source
+    outer = source.newline(shape.opening) + source.indent(shape.opening)
+    inner = outer + ("\t" if outer.endswith("\t") else "    ")
+    new = "".join(f"{item},{inner}" for item in items)
+    gaps = [(shape.opening + 1, inner), *((end, f",{inner}") for _, end in shape.spans[:-1])]
+    edits = [
+        Edit(gap, start, text) for (gap, text), (start, _) in zip(gaps, shape.spans, strict=True)
+    ]
+    tail = f",{outer}"
+    if before_last:
+        edits[-1] = replace(edits[-1], text=edits[-1].text + new)
+    else:
+        tail = f",{inner}{new.removesuffix(inner)}{outer}"
+    return (*edits, Edit(shape.spans[-1][1], shape.closing, tail))
 
 
 def _opens_line(module: Module, offset: int) -> bool:
