@@ -691,7 +691,7 @@ def _of_class(cls: Class, attr: str, owner: Value) -> Value | None:
         if one is None:
             return None
         if isinstance(one, Library):
-            if owner is not None and isinstance(owner, Instance):
+            if isinstance(owner, Instance):
                 gives = kinds.attribute(one.name, attr)
                 if gives is not None:
                     return _typed(gives, owner, None, None)
@@ -1145,7 +1145,7 @@ def _protocol(found: Value | None, name: str) -> Value | None:
     if isinstance(inner, Function):
         return returned(inner)
     if isinstance(inner, Method) and isinstance(inner.owner, Instance):
-        gives = kinds.method(inner.owner.of.name, name)  # type: ignore[union-attr]
+        gives = kinds.method(inner.owner.of.name, name)
         return _typed(gives, found, None, None) if gives else None
     return None
 

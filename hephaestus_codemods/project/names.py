@@ -89,10 +89,10 @@ def exported(module: Module, name: str) -> Symbols:
 
 
 def _exported(module: Module, name: str) -> Symbols:
-    bindings = module.scopes.bound(module.tree).get(name)
-    if bindings is None:
+    bound = module.scopes.bound(module.tree).get(name)
+    if bound is None:
         return _not_bound(module, name)
-    bindings = _without_fallbacks(bindings)
+    bindings = _without_fallbacks(bound)
     if any(binding.kind in IMPORTS for binding in bindings):
         if all(binding.kind in IMPORTS for binding in bindings):
             return _merged(imported(module, binding) for binding in bindings)
@@ -157,11 +157,7 @@ def from_stars(module: Module, name: str) -> Symbols | None:
         target = absolute(module, node)
         source = module.project.module(target, near=module.path) if target else None
         if source is not None:
-            if name in public_names(source):
-                found = exported(source, name)
-            elif source.scopes.stars and public_names(source, default=None) is None:
-                inner = from_stars(source, name) if not name.startswith("_") else None
-                found = inner if inner is not None else found
+            found = _through_star(source, name, found)
         elif target in STARS:
             if name in starred(target):
                 found = frozenset({Symbol(canonical(f"{target}.{name}"), library=True)})
@@ -172,18 +168,29 @@ def from_stars(module: Module, name: str) -> Symbols | None:
     return found
 
 
-def public_names(module: Module, default: object = ()) -> frozenset[str] | None:  # type: ignore[misc]
-    """Return the names that ``from module import *`` brings; None when that is not literal."""
-    bound = module.scopes.bound(module.tree)
-    listed = bound.get("__all__")
+def _through_star(source: Module, name: str, before: Symbols | None) -> Symbols | None:
+    """Return what ``from source import *`` makes of *name*, which meant *before* until then."""
+    public = public_names(source)
+    listed = name in public if public is not None else not name.startswith("_")
     if not listed:
-        return frozenset(n for n in bound if not n.startswith("_")) if default == () else None
+        return before
+    if name in source.scopes.bound(source.tree) or public is not None:
+        return exported(source, name)
+    inner = from_stars(source, name)
+    return before if inner is None else inner
+
+
+def public_names(module: Module) -> frozenset[str] | None:
+    """Return the names in ``__all__``; None when there is none, or it is not literal."""
     names: set[str] = set()
-    for binding in listed:
+    listed = module.scopes.bound(module.tree).get("__all__")
+    for binding in listed or ():
         if not isinstance(binding.value, ast.List | ast.Tuple):
-            return frozenset(n for n in bound if not n.startswith("_"))
-        names |= {e.value for e in binding.value.elts if isinstance(e, ast.Constant)}
-    return frozenset(names)
+            return None
+        for one in binding.value.elts:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                names.add(one.value)
+    return frozenset(names) if listed else None
 
 
 def imported(module: Module, binding: Binding) -> Symbols:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import cache
 from typing import Final
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -28,13 +27,16 @@ FIELDS: Final = {
 }
 
 
-@cache
+_FOUND: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
 def child_fields(node: type[ast.AST]) -> tuple[str, ...]:
     """Return the fields of a class of nodes that can hold nodes, in source order."""
-    found = FIELDS.get(node.__name__)
-    if found is not None:
-        return found
-    return tuple(field for field in node._fields if field not in LEAVES)
+    found = _FOUND.get(node)
+    if found is None:
+        usual = tuple(field for field in node._fields if field not in LEAVES)
+        found = _FOUND[node] = FIELDS.get(node.__name__, usual)
+    return found
 
 
 def children(node: ast.AST) -> list[ast.AST]:

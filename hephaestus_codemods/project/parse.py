@@ -187,7 +187,8 @@ def _except_masks(
     source: Source, tokens: Sequence[tokenize.TokenInfo], number: int
 ) -> Iterator[Mask]:
     """Blank all but the first class of ``except A, B:``, which Python 3.14 brought."""
-    depth, comma, names = 0, None, []
+    depth, comma = 0, None
+    names: list[str] = []
     for token in tokens[number:]:
         depth += (token.string in OPEN) - (token.string in CLOSE)
         if depth == 0 and token.string == ",":

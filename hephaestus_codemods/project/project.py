@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hephaestus_codemods.project.deployment import Deployment
 from hephaestus_codemods.project.answers import Answers
-from hephaestus_codemods.project.layout import Layout
+from hephaestus_codemods.project.layout import Layout, is_test
 from hephaestus_codemods.project.module import Module
 from hephaestus_codemods.project.parse import Parsed, parse
 from hephaestus_codemods.project.scopes import Scopes
@@ -22,8 +22,6 @@ from hephaestus_codemods.project.source import Source, UnreadableSource, decode
 from hephaestus_codemods.project.target import Target
 
 if TYPE_CHECKING:
-    import ast
-
     from hephaestus_codemods.project.names import Symbols
     from hephaestus_codemods.project.values import Value
 
@@ -90,10 +88,45 @@ class Read:
     parsed: Parsed
     scopes: Scopes
 
-    @property
-    def tree(self) -> ast.Module:
-        """The file's tree."""
-        return self.parsed.tree
+
+@dataclass(slots=True)
+class Consulted:
+    """Which files the answers about each file rest on.
+
+    Answers are remembered, so a file read for an earlier question counts for later ones too:
+    *edges* keeps what was read on behalf of each file, *common* what was read for nobody in
+    particular.
+    """
+
+    edges: dict[str, set[str]] = field(default_factory=dict)
+    common: set[str] = field(default_factory=set)
+    open: list[set[str]] = field(default_factory=list)
+
+    def note(self, path: str, near: str | None = None, *, is_root: bool = False) -> None:
+        """Note that *path* was read, for file *near* if that is known."""
+        if near is not None:
+            self.edges.setdefault(near, set()).add(path)
+        elif is_root and self.open and not self.open[-1]:
+            self.open[-1].add(path)
+        elif not (self.open and path in self.open[-1]):
+            self.common.add(path)
+
+    def start(self) -> set[str]:
+        """Begin to collect; the first file asked for is what the questions are about."""
+        self.open.append(set())
+        return self.open[-1]
+
+    def stop(self, asked: set[str]) -> set[str]:
+        """Return *asked*, with all files that its answers rest on."""
+        self.open.remove(asked)
+        found: set[str] = set()
+        todo = [*asked, *self.common]
+        while todo:
+            path = todo.pop()
+            if path not in found:
+                found.add(path)
+                todo += self.edges.get(path, ())
+        return found
 
 
 class Project:
@@ -104,7 +137,7 @@ class Project:
         self.memo = Memo()
         self._reads: dict[str, Read | UnreadableSource] = {}
         self._modules: dict[str, Module] = {}
-        self._trackers: list[dict[str, str | None]] = []
+        self._consulted = Consulted()
 
     @classmethod
     def from_files(cls, files: Mapping[str, str | bytes]) -> Project:
@@ -134,20 +167,23 @@ class Project:
 
     def module_at(self, path: str) -> Module:
         """Return the module in file *path*; raise UnreadableSource when it cannot be parsed."""
+        self._consulted.note(path, is_root=True)
+        return self._module_at(path)
+
+    def _module_at(self, path: str) -> Module:
         module = self._modules.get(path)
         if module is None:
             read = self._read(path)
+            scopes, masked = read.scopes, read.parsed.masked
             name = self.layout.name(path)
-            module = Module(read.source, read.tree, name, self, read.scopes, read.parsed.masked)
+            module = Module(read.source, read.parsed.tree, name, self, scopes, masked)
             self._modules[path] = module
         return module
 
     def _read(self, path: str) -> Read:
-        raw = self.view.read(path)
-        self._note(path, raw)
         found = self._reads.get(path)
         if found is None:
-            found = self._reads[path] = self._parsed(path, raw)
+            found = self._reads[path] = self._parsed(path, self.view.read(path))
         if isinstance(found, UnreadableSource):
             raise found
         return found
@@ -170,37 +206,57 @@ class Project:
         path = self.layout.find(dotted, near)
         if path is None:
             return None
+        self._consulted.note(path, near)
         try:
-            return self.module_at(path)
+            return self._module_at(path)
         except UnreadableSource:
             return None
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of *path*, noting that they were asked for."""
-        raw = self.view.read(path)
-        self._note(path, raw)
-        return raw
+        self._consulted.note(path)
+        return self.view.read(path)
+
+    def modules_with(self, *needles: bytes) -> Iterator[Module]:
+        """Yield the modules that hold one of *needles*, tests left out, in the order of paths."""
+        for path in sorted(self.layout.files):
+            raw = b"" if is_test(path) else self.read(path) or b""
+            if any(needle in raw for needle in needles):
+                try:
+                    yield self._module_at(path)
+                except UnreadableSource:
+                    continue
 
     def with_file(self, path: str, raw: bytes) -> Project:
         """Return the project as it is when *path* holds *raw*; trees of other files are shared."""
         changed = Project(Overlay(self.view, path, raw))
         changed._reads = {p: read for p, read in self._reads.items() if p != path}
+        changed._consulted = self._consulted
         if path in self.view.paths:
             changed.layout = self.layout
         return changed
 
     @contextmanager
     def tracking(self) -> Iterator[dict[str, str | None]]:
-        """Collect the files consulted meanwhile: path → hash of its bytes, None when absent."""
-        consulted: dict[str, str | None] = {}
-        self._trackers.append(consulted)
-        try:
-            yield consulted
-        finally:
-            self._trackers.remove(consulted)
+        """Collect on which files the answers given meanwhile rest.
 
-    def _note(self, path: str, raw: bytes | None) -> None:
-        if self._trackers:
-            digest = None if raw is None else hashlib.sha256(raw).hexdigest()
-            for consulted in self._trackers:
-                consulted[path] = digest
+        When the block is left, the mapping holds each path with the hash of its bytes, or None
+        when there is no such file. It names too many files rather than too few.
+        """
+        result: dict[str, str | None] = {}
+        asked = self._consulted.start()
+        try:
+            yield result
+        finally:
+            for path in sorted(self._consulted.stop(asked)):
+                result[path] = self._digest(path)
+
+    def _digest(self, path: str) -> str | None:
+        if path not in self._digests:
+            raw = self.view.read(path)
+            self._digests[path] = None if raw is None else hashlib.sha256(raw).hexdigest()
+        return self._digests[path]
+
+    @cached_property
+    def _digests(self) -> dict[str, str | None]:
+        return {}

@@ -239,7 +239,7 @@ def _is_before(binding: ast.AST, node: ast.AST) -> bool:
     """Say whether *binding* is over when *node* is read, in a class body."""
     end = getattr(binding, "end_lineno", None), getattr(binding, "end_col_offset", None)
     start = getattr(node, "lineno", None), getattr(node, "col_offset", None)
-    return None in end or None in start or end <= start  # type: ignore[operator]
+    return None in end or None in start or end <= start
 
 
 def _table(scope: ast.AST, walrus: bool) -> Table:
