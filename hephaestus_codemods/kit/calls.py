@@ -227,17 +227,20 @@ def _one_each(
     source = module.source
     outer = source.newline(shape.opening) + source.indent(shape.opening)
     inner = outer + ("\t" if outer.endswith("\t") else "    ")
-    new = "".join(f"{item},{inner}" for item in items)
-    gaps = [(shape.opening + 1, inner), *((end, f",{inner}") for _, end in shape.spans[:-1])]
-    edits = [
-        Edit(gap, start, text) for (gap, text), (start, _) in zip(gaps, shape.spans, strict=True)
-    ]
-    tail = f",{outer}"
-    if before_last:
-        edits[-1] = replace(edits[-1], text=edits[-1].text + new)
+    commas = [source.text.index(",", end) + 1 for _, end in shape.spans[:-1]]
+    gaps = zip((shape.opening + 1, *commas), shape.spans, strict=True)
+    edits = [Edit(gap, start, inner) for gap, (start, _) in gaps]
+    end = shape.spans[-1][1]
+    if shape.comma:
+        tail = Edit(source.text.index(",", end) + 1, shape.closing, "")
     else:
-        tail = f",{inner}{new.removesuffix(inner)}{outer}"
-    return (*edits, Edit(shape.spans[-1][1], shape.closing, tail))
+        tail = Edit(end, shape.closing, ",")
+    if before_last:
+        new = "".join(f"{item},{inner}" for item in items)
+        edits[-1] = replace(edits[-1], text=inner + new)
+    else:
+        tail = replace(tail, text=tail.text + "".join(f"{inner}{item}," for item in items))
+    return (*edits, replace(tail, text=tail.text + outer))
 
 
 def _opens_line(module: Module, offset: int) -> bool:

@@ -33,7 +33,8 @@ def added(text: str, values: dict[str, str] = NEW) -> str | None:
     edits = add_keywords(module, call, values)  # type: ignore[arg-type]
     if edits is None:
         return None
-    assert all(edit.start == edit.end for edit in edits), "adding only inserts"
+    gone = "".join(text[edit.start : edit.end] for edit in edits)
+    assert not gone.strip(), "adding removes nothing but spaces"
     return splice(text, edits)
 
 
@@ -57,6 +58,14 @@ ADDED = {
     "a call behind it": ("f(a).g(b)", "f(a, k=1, m=n()).g(b)"),
     "a lambda": ("f(lambda: (a, b))", "f(lambda: (a, b), k=1, m=n())"),
     "non-ASCII text": ("'é'; f('ü')", "'é'; f('ü', k=1, m=n())"),
+    "a line that becomes too long": (
+        f"if a:\n  x = f(a, b={'1' * 80})  # c",
+        f"if a:\n  x = f(\n      a,\n      b={'1' * 80},\n      k=1,\n      m=n(),\n  )  # c",
+    ),
+    "a line that becomes too long, a dict last, a trailing comma": (
+        f"f({'a' * 90}, **kw, )",
+        f"f(\n    {'a' * 90},\n    k=1,\n    m=n(),\n    **kw,\n)",
+    ),
     "one per line": ("f(\n    a,\n    b=2,\n)", "f(\n    a,\n    b=2,\n    k=1,\n    m=n(),\n)"),
     "one per line, CRLF and tabs": ("f(\r\n\ta,\r\n)", "f(\r\n\ta,\r\n\tk=1,\r\n\tm=n(),\r\n)"),
     "one per line, no trailing comma": (
