@@ -136,6 +136,9 @@ def _in_function(module: Module, call: ast.Call, function: FunctionDef, depth: i
         return Place(how=f"once by `{function.name}`, which is cached")
     kept = _kept(module, call, function)
     starts = _is_startup(module, function)
+    if kept == "local" and _disposes(function):
+        reason = f"`{function.name}` disposes of the engine itself: it lives for one task only"
+        return _refused("engine-not-kept", reason)
     if kept == "local" and starts:
         reason = f"the engine is used only inside `{function.name}`: no request shares its pool"
         return _refused("engine-not-kept", reason)
@@ -235,6 +238,12 @@ def _escape(names: set[str], function: FunctionDef) -> str:
             if found is not None:
                 return found
     return "local"
+
+
+def _disposes(function: FunctionDef) -> bool:
+    """Say whether *function* calls ``dispose()`` of something."""
+    calls = (node.func for node in own_nodes(function) if isinstance(node, ast.Call))
+    return any(isinstance(func, ast.Attribute) and func.attr == "dispose" for func in calls)
 
 
 def _mentions(value: ast.AST, names: set[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from packaging.version import Version
+
 from hephaestus_codemods.rule import (
     Established,
     Finding,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Options, Scalar
 
+#: The first SQLAlchemy that tests a connection before lending it.
+PRE_PING: Final = Version("1.2")
 OPTIONS: Final = (
     Option("pool-size", 10, "connections that a pool keeps open", minimum=1),
     Option("max-overflow", 10, "connections opened above that in a burst", minimum=0),
@@ -82,7 +86,7 @@ def _engine(site: Site, options: Options) -> Finding:
     sizes = sizes_for(site.module.project, options)
     if isinstance(sizes, Refusal):
         return _left(site, sizes)
-    settings = _settings(sizes, options)
+    settings = _settings(site, sizes, options)
     change = plain_change(site, settings) if is_plain(site) else guarded_change(site, settings)
     if isinstance(change, Refusal):
         return _left(site, change)
@@ -95,15 +99,19 @@ def _left(site: Site, refusal: Refusal) -> Finding:
     return refuse(site.call, refusal.code, refusal.message)
 
 
-def _settings(sizes: Sizes, options: Options) -> dict[str, Scalar]:
+def _settings(site: Site, sizes: Sizes, options: Options) -> dict[str, Scalar]:
     """Return the settings in the order in which they are written."""
-    return {
+    wanted = {
         "pool_size": sizes.pool_size,
         "max_overflow": sizes.max_overflow,
         "pool_timeout": options["pool-timeout"],
         "pool_recycle": options["pool-recycle"],
         "pool_pre_ping": options["pool-pre-ping"],
     }
+    floor = site.module.project.target.version_floor("sqlalchemy", site.module.path)
+    if floor is not None and floor < PRE_PING:
+        del wanted["pool_pre_ping"]
+    return wanted
 
 
 def is_plain(site: Site) -> bool:
