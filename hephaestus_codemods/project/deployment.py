@@ -27,7 +27,7 @@ STARTING: Final = re.compile(
     r"[^/]*\.(?:sh|service|ini|toml|ya?ml|env)|\.env[^/]*|[^/]*gunicorn[^/]*\.py|supervisord\.conf|"
     r"serverless\.(?:ya?ml|json|ts)|template\.ya?ml|zappa_settings\.(?:json|py)|Makefile)$"
 )
-SERVER: Final = re.compile(r"\b(gunicorn|uvicorn|hypercorn|granian|fastapi\s+run|uwsgi)\b")
+SERVER: Final = re.compile(r"\b(gunicorn|uvicorn|hypercorn|granian|fastapi[\s\"',]+run|uwsgi)\b")
 WORKERS: Final = re.compile(r"(?:--workers|-w)[\s=\"',]+(\d+)\b|--processes[\s=]+(\d+)\b")
 WEB_CONCURRENCY: Final = re.compile(r"\bWEB_CONCURRENCY\b[\"']?\s*[:=]?\s*[\"']?(\d+)\b")
 REPLICAS: Final = re.compile(r"^\s*(?:replicas|minReplicas|maxReplicas|replicaCount):\s*(\d+)\b")

@@ -45,7 +45,7 @@ def sizes_for(project: Project, options: Options) -> Sizes | Refusal:
     """Return the sizes that fit the deployment of *project*, or the reason why none do."""
     told = int(options["max-connections"])
     connections = told or DEFAULT_CONNECTIONS
-    processes, unknown = _processes(project)
+    processes, unknown = _processes(project, options)
     if not told:
         unknown = (*unknown, f"max_connections is {connections}, PostgreSQL's default")
     budget = Budget(connections, processes, engines_of(project))
@@ -59,12 +59,17 @@ def sizes_for(project: Project, options: Options) -> Sizes | Refusal:
     return Sizes(budget, *budget.fit(*wanted), unknown)
 
 
-def _processes(project: Project) -> tuple[int, tuple[str, ...]]:
+def _processes(project: Project, options: Options) -> tuple[int, tuple[str, ...]]:
     """Return how many processes run the application, and what had to be assumed for that."""
-    told = project.deployment.processes
-    if told is None:
+    told = int(options["processes"])
+    if told:
+        return told, ()
+    found = project.deployment.processes
+    if found is None:
         return 1, ("one process runs the application",)
-    return told.value, ()
+    if not project.deployment.replicas:
+        return found.value, (f"{found.where} runs once",)
+    return found.value, ()
 
 
 def engines_of(project: Project) -> int:
