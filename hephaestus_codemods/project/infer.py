@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
-from hephaestus_codemods.project.known import canonical
+from hephaestus_codemods.project.known import canonical, home
 from hephaestus_codemods.project.names import (
     IMPORTS,
     Symbol,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.project import Project
 
 #: Decorators of functions that leave what a call gives as it is.
 TRANSPARENT: Final = frozenset(
@@ -63,6 +64,11 @@ WIDE: Final = (
     "typing.Iterable",
     "typing.Sequence",
 )
+#: Bases after which the search for an attribute may go on: they define few names.
+ROOTS: Final = frozenset(
+    {kinds.DECLARATIVE_BASE, kinds.MADE_BASE, kinds.FLASK_MODEL, "abc.ABC", "typing.Protocol"}
+)
+MODEL_BASES: Final = frozenset({kinds.DECLARATIVE_BASE, kinds.MADE_BASE, kinds.FLASK_MODEL})
 CONTEXT_MANAGERS: Final = {
     "contextlib.contextmanager": kinds.ENTERS,
     "contextlib.asynccontextmanager": kinds.AENTERS,
@@ -441,14 +447,15 @@ def _receiver(module: Module, function: ast.AST, owner: ast.ClassDef) -> Value |
 
 def _decorators(module: Module, function: ast.AST) -> list[str | None]:
     return [
-        _name(module, one.func if isinstance(one, ast.Call) else one)
+        name_of(module, one.func if isinstance(one, ast.Call) else one)
         for one in getattr(function, "decorator_list", ())
     ]
 
 
-def _name(module: Module, node: ast.expr) -> str | None:
-    found = symbols(module, node)
-    return next(iter(found)).name if len(found) == 1 else None
+def name_of(module: Module, node: ast.expr) -> str | None:
+    """Return the one full name that *node* surely has."""
+    found = names_of(module, node)
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _default(args: ast.arguments, name: str) -> ast.expr | None:
@@ -465,12 +472,12 @@ def _default(args: ast.arguments, name: str) -> ast.expr | None:
 
 def provided(module: Module, node: ast.expr) -> Value | None:
     """Return what FastAPI passes for a parameter whose default is ``Depends(provider)``."""
-    if not isinstance(node, ast.Call) or _name(module, node.func) not in (
+    if not isinstance(node, ast.Call) or name_of(module, node.func) not in (
         "fastapi.Depends",
         "fastapi.Security",
     ):
         return None
-    given = node.args[0] if node.args else _keyword(node, "dependency")
+    given = node.args[0] if node.args else keyword(node, "dependency")
     if given is None:
         return None
     made = called(module, value(module, given), None)
@@ -482,7 +489,7 @@ def provided(module: Module, node: ast.expr) -> Value | None:
     return made
 
 
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
     return next((one.value for one in call.keywords if one.arg == name), None)
 
 
@@ -528,7 +535,7 @@ def _as_annotation(module: Module, node: ast.expr, found: Value | None) -> Value
 
 def _alias(module: Module, node: ast.expr) -> Value | None:
     """Follow ``SessionDep = Annotated[Session, ...]`` and ``T = TypeVar("T", bound=Session)``."""
-    place = _definition(module, node)
+    place = definition(module, node)
     if place is None:
         return None
     source, binding = place
@@ -540,8 +547,8 @@ def _alias(module: Module, node: ast.expr) -> Value | None:
 
 def _aliased(module: Module, node: ast.expr) -> Value | None:
     if isinstance(node, ast.Call):
-        name = _name(module, node.func)
-        bound = _keyword(node, "bound")
+        name = name_of(module, node.func)
+        bound = keyword(node, "bound")
         if name == "typing.TypeVar" and bound is not None:
             return annotated(module, bound)
         if name == "typing.NewType" and len(node.args) == 2:
@@ -550,7 +557,7 @@ def _aliased(module: Module, node: ast.expr) -> Value | None:
     return annotated(module, node)
 
 
-def _definition(module: Module, node: ast.expr) -> tuple[Module, Binding] | None:
+def definition(module: Module, node: ast.expr) -> tuple[Module, Binding] | None:
     """Return the one binding that a global name, here or in another module, has."""
     found = None
     if isinstance(node, ast.Name):
@@ -632,7 +639,35 @@ def _of_generic(module: Module, node: ast.Subscript) -> Value | None:
 def _of_attribute(module: Module, node: ast.Attribute) -> Value | None:
     if is_patched(module, node) and not _is_own(module, node):
         return _of_stores(module, node)
-    return member(module, value(module, node.value), node.attr)
+    owner = value(module, node.value)
+    if is_instance(owner, kinds.STATE):
+        assert isinstance(owner, Instance)
+        return settle(
+            module,
+            ("state", owner, node.attr),
+            lambda: _agreed(_state_values(module, owner, node.attr)),
+        )
+    return member(module, owner, node.attr)
+
+
+def _state_values(module: Module, state: Instance, attr: str) -> Iterator[Value | None]:
+    """Yield what the project's files assign to ``app.state.x`` or ``request.state.x``."""
+    for source in module.project.modules_with(b".state." + attr.encode()):
+        for store in source.stored_attributes.get(attr, ()):
+            if isinstance(store.value, ast.Attribute) and store.value.attr == "state":
+                if _may_be(source, store.value, state) and not _stores_none(source, store):
+                    yield given_value(source, store)
+
+
+def _may_be(module: Module, node: ast.Attribute, state: Instance) -> bool:
+    """Say whether *node*, some ``x.state``, may be the state of the same kind of object."""
+    owner = value(module, node)
+    if owner is not None:
+        return owner == state
+    name = node.value.attr if isinstance(node.value, ast.Attribute) else ast.unparse(node.value)
+    belongs = {"app": kinds.APPLICATION, "application": kinds.APPLICATION}
+    belongs |= {"request": kinds.CONNECTED, "websocket": kinds.CONNECTED}
+    return belongs.get(name) is None or state.args == (instance(belongs[name]),)
 
 
 def _is_own(module: Module, node: ast.Attribute) -> bool:
@@ -681,6 +716,9 @@ def member(module: Module, owner: Value | None, attr: str) -> Value | None:
             gives = kinds.attribute(name, attr)
             if gives is not None:
                 return _typed(gives, owner, None, None)
+            if name == kinds.FLASK_SQLALCHEMY:
+                found = home(attr, "sqlalchemy", "sqlalchemy.orm")
+                return Library(found) if found else None
             return Method(owner, attr)
     return None
 
@@ -691,19 +729,41 @@ def _of_class(cls: Class, attr: str, owner: Value) -> Value | None:
         if one is None:
             return None
         if isinstance(one, Library):
-            if isinstance(owner, Instance):
-                gives = kinds.attribute(one.name, attr)
-                if gives is not None:
-                    return _typed(gives, owner, None, None)
-                return Method(Instance(one), attr) if _is_known(one.name, attr) else None
-            return None
-        if has_member(one, attr):
-            return _own_member(one, attr, owner)
+            found = _of_library_base(cls, one, attr, owner)
+            if found is not None or one.name not in ROOTS:
+                return found
+        elif has_member(one, attr):
+            found = _own_member(one, attr, owner)
+            return _queried(cls) if is_instance(found, kinds.QUERY_PROPERTY) else found
     return None
 
 
-def _is_known(name: str, attr: str) -> bool:
-    return kinds.method(name, attr) is not None
+def _of_library_base(cls: Class, base: Library, attr: str, owner: Value) -> Value | None:
+    if attr == "query" and base.name in MODEL_BASES:
+        return _queried(cls) if _has_query(cls, base) else None
+    if not isinstance(owner, Instance):
+        return None
+    gives = kinds.attribute(base.name, attr)
+    if gives is not None:
+        return _typed(gives, Instance(base), None, None)
+    return Method(Instance(base), attr) if kinds.method(base.name, attr) is not None else None
+
+
+def _queried(cls: Class) -> Value:
+    return instance(kinds.QUERY, Instance(cls))
+
+
+def _has_query(cls: Class, base: Library) -> bool:
+    """Say whether models on *base* have ``Model.query``: Flask's have, others by an assignment."""
+    if base.name == kinds.FLASK_MODEL:
+        return True
+    stores = [
+        given_value(source, store)
+        for source in cls.module.project.modules_with(b"query_property")
+        for store in source.stored_attributes.get("query", ())
+        if value(source, store.value) == base
+    ]
+    return bool(stores) and all(is_instance(one, kinds.QUERY_PROPERTY) for one in stores)
 
 
 def has_member(cls: Class, attr: str) -> bool:
@@ -866,6 +926,8 @@ def _typed(text: str, owner: Value, module: Module | None, node: ast.Call | None
     ):
         if text.startswith(prefix):
             return instance(wrapper, _typed(text.removeprefix(prefix), owner, module, node))
+    if text.startswith("class "):
+        return Library(text.removeprefix("class "))
     match text:
         case "self":
             return owner
@@ -875,8 +937,6 @@ def _typed(text: str, owner: Value, module: Module | None, node: ast.Call | None
             return _entity(module, node) if module is not None and node is not None else None
         case "argument":
             return value(module, node.args[0]) if module and node and node.args else None
-        case "class":
-            return owner
     name, bracket, inner = text.partition("[")
     if not bracket:
         return instance(name)
@@ -902,7 +962,7 @@ def _takes_key(node: ast.Call) -> bool:
 
 def _sessionmaker(default: str, maker: str) -> Callable[[Module, ast.Call], Value | None]:
     def made(module: Module, node: ast.Call) -> Value | None:
-        given = _keyword(node, "class_")
+        given = keyword(node, "class_")
         if given is None:
             unknown = any(one.arg is None for one in node.keywords)
             return instance(maker, None if unknown else instance(default))
@@ -914,7 +974,7 @@ def _sessionmaker(default: str, maker: str) -> Callable[[Module, ast.Call], Valu
 
 def _scoped(maker: str) -> Callable[[Module, ast.Call], Value | None]:
     def made(module: Module, node: ast.Call) -> Value | None:
-        given = node.args[0] if node.args else _keyword(node, "session_factory")
+        given = node.args[0] if node.args else keyword(node, "session_factory")
         factory = value(module, given) if given is not None else None
         session = called(module, factory, None)
         if isinstance(session, Instance) and _is_session(session, maker):
@@ -997,7 +1057,7 @@ def _stack_aenter(module: Module, node: ast.Call, _: Instance) -> Value | None:
 
 def _master(client: str) -> Callable[[Module, ast.Call, Instance], Value | None]:
     def made(module: Module, node: ast.Call, _: Instance) -> Value | None:
-        return instance(client) if _keyword(node, "redis_class") is None else None
+        return instance(client) if keyword(node, "redis_class") is None else None
 
     return made
 
@@ -1032,7 +1092,7 @@ def _returned(function: Function) -> Value | None:
 
 def _decorated(module: Module, decorator: ast.expr, found: Value | None) -> Value | None:
     target = decorator.func if isinstance(decorator, ast.Call) else decorator
-    name = _name(module, target)
+    name = name_of(module, target)
     if name in TRANSPARENT or name in PROPERTIES:
         return found
     if name in CONTEXT_MANAGERS:
@@ -1074,7 +1134,7 @@ def _generator(is_async: bool) -> str:
 
 def _own_type(function: Function, annotation: ast.expr) -> Value | None:
     """Understand ``-> Self``."""
-    if _name(function.module, annotation) != "typing.Self":
+    if name_of(function.module, annotation) != "typing.Self":
         return None
     owner = function.owner
     return Instance(owner) if isinstance(owner, Class) else owner
@@ -1160,6 +1220,30 @@ def _of_subscript(module: Module, node: ast.Subscript) -> Value | None:
     if isinstance(owner, Class) or (isinstance(owner, Library) and owner.name in kinds.CLASSES):
         return owner  # sessionmaker[Session](...)
     return None
+
+
+def class_named(project: Project, name: str, near: str | None) -> Class | None:
+    """Return the class of the project with the full name *name*, also one inside a class."""
+    owner, _, last = name.rpartition(".")
+    if not owner:
+        return None
+    module = project.module(owner, near=near)
+    if module is not None:
+        found = global_value(module, last)
+        return found if isinstance(found, Class) else None
+    outer = class_named(project, owner, near)
+    found = _own_member(outer, last, outer) if outer is not None else None
+    return found if isinstance(found, Class) else None
+
+
+def names_of(module: Module, node: ast.expr) -> frozenset[str]:
+    """Return the full names that *node* may have; ``db.select`` of Flask is SQLAlchemy's."""
+    found = symbols(module, node)
+    if isinstance(node, ast.Attribute) and not any(one.library for one in found):
+        same = home(node.attr, "sqlalchemy", "sqlalchemy.orm")
+        if same and is_instance(value(module, node.value), kinds.FLASK_SQLALCHEMY):
+            return frozenset({same})
+    return frozenset(one.name for one in found)
 
 
 def kind(found: Value | None) -> str | None:

@@ -2,7 +2,8 @@
 
 A type is written as text: ``sqlalchemy.engine.Result[0]`` is a result that holds what the owner's
 first argument is; ``self`` is the owner's own type; ``0`` is the owner's first argument;
-``await X`` is something to be awaited; ``enter X`` and ``aenter X`` give X to a ``with`` statement.
+``await X`` is something to be awaited; ``enter X`` and ``aenter X`` give X to a ``with`` statement;
+``class X`` is the class itself.
 """
 
 from __future__ import annotations
@@ -45,8 +46,16 @@ FASTAPI: Final = "fastapi.FastAPI"
 ROUTER: Final = "fastapi.APIRouter"
 REQUEST: Final = "fastapi.Request"
 WEBSOCKET: Final = "fastapi.WebSocket"
+APPLICATION: Final = "starlette.applications.Starlette"
+CONNECTED: Final = "starlette.requests.HTTPConnection"
 STATE: Final = "starlette.datastructures.State"
 CELERY: Final = "celery.Celery"
+#: The bases of mapped classes: one to inherit from first, and one that is ready for models.
+DECLARATIVE_BASE: Final = "sqlalchemy.orm.DeclarativeBase"
+MADE_BASE: Final = "sqlalchemy.orm.declarative_base()"
+FLASK_MODEL: Final = "flask_sqlalchemy.Model"
+SQLMODEL: Final = "sqlmodel.SQLModel"
+QUERY_PROPERTY: Final = "sqlalchemy.orm.query_property"
 COROUTINE: Final = "typing.Coroutine"
 ENTERS: Final = "typing.ContextManager"
 AENTERS: Final = "typing.AsyncContextManager"
@@ -72,6 +81,8 @@ CALLS: Final = {
     "sqlalchemy.engine_from_config": ENGINE,
     "sqlalchemy.ext.asyncio.create_async_engine": ASYNC_ENGINE,
     "sqlalchemy.ext.asyncio.async_engine_from_config": ASYNC_ENGINE,
+    "sqlalchemy.orm.declarative_base": f"class {MADE_BASE}",
+    "sqlalchemy.ext.automap.automap_base": f"class {MADE_BASE}",
     "redis.from_url": REDIS,
     "redis.asyncio.from_url": ASYNC_REDIS,
     "aioredis.from_url": AIOREDIS,
@@ -98,14 +109,14 @@ CALLS: Final = {
 CLASSES: Final = frozenset(
     f"""
     {SESSION} {ASYNC_SESSION} {SQLMODEL_SESSION} {SQLMODEL_ASYNC_SESSION} {SCOPED_SESSION}
-    {ASYNC_SCOPED_SESSION} {SESSIONMAKER} {ASYNC_SESSIONMAKER} {FLASK_SQLALCHEMY} {QUERY}
+    sqlalchemy.orm.registry {ASYNC_SCOPED_SESSION} {SESSIONMAKER} {ASYNC_SESSIONMAKER} {FLASK_SQLALCHEMY} {QUERY}
     {REDIS} {ASYNC_REDIS} {REDIS_CLUSTER} {ASYNC_REDIS_CLUSTER} {AIOREDIS}
     redis.ConnectionPool redis.BlockingConnectionPool redis.Sentinel
     redis.asyncio.ConnectionPool redis.asyncio.BlockingConnectionPool redis.asyncio.Sentinel
     psycopg_pool.ConnectionPool psycopg_pool.AsyncConnectionPool
     psycopg2.pool.SimpleConnectionPool psycopg2.pool.ThreadedConnectionPool
     requests.Session httpx.Client httpx.AsyncClient httpx2.Client httpx2.AsyncClient
-    aiohttp.ClientSession {FASTAPI} {ROUTER} starlette.applications.Starlette {CELERY} flask.Flask
+    aiohttp.ClientSession {FASTAPI} {ROUTER} {APPLICATION} {CELERY} flask.Flask
     flask.Blueprint fastapi.BackgroundTasks contextlib.ExitStack contextlib.AsyncExitStack
     """.split()
 )
@@ -121,10 +132,10 @@ BASES: Final = {
     AIOREDIS_PIPELINE: AIOREDIS,
     "flask_sqlalchemy.BaseQuery": QUERY,
     "flask_sqlalchemy.Query": QUERY,
-    FASTAPI: "starlette.applications.Starlette",
+    FASTAPI: APPLICATION,
     ROUTER: "starlette.routing.Router",
-    REQUEST: "starlette.requests.HTTPConnection",
-    WEBSOCKET: "starlette.requests.HTTPConnection",
+    REQUEST: CONNECTED,
+    WEBSOCKET: CONNECTED,
     "psycopg2.extras.DictCursor": "psycopg2.extensions.cursor",
     "psycopg2.extras.RealDictCursor": "psycopg2.extensions.cursor",
     "asyncpg.pool.PoolConnectionProxy": "asyncpg.Connection",
@@ -254,12 +265,13 @@ METHODS: Final[dict[str, dict[str, str]]] = {
     SCOPED_SESSION: {
         **_SESSION_METHODS,
         "__call__": "0",
-        "query_property": "sqlalchemy.orm.query_property",
+        "query_property": QUERY_PROPERTY,
         "__enter__": "unknown",
     },
     ASYNC_SCOPED_SESSION: {**_ASYNC_SESSION_METHODS, "__call__": "0", "__aenter__": "unknown"},
     SESSIONMAKER: {"__call__": "0", "begin": "enter 0"},
     ASYNC_SESSIONMAKER: {"__call__": "0", "begin": "aenter 0"},
+    "sqlalchemy.orm.registry": {"generate_base": f"class {MADE_BASE}"},
     QUERY: {
         **_each(_SAME_QUERY, "self"),
         **_each(f"{_FIRSTS} get", "0"),
@@ -427,11 +439,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     FLASK_SQLALCHEMY: {
         "session": f"{SCOPED_SESSION}[{SESSION}]",
         "engine": ENGINE,
+        "Model": f"class {FLASK_MODEL}",
     },
-    "flask_sqlalchemy.Pagination": {},
-    "starlette.applications.Starlette": {"state": STATE, "router": "starlette.routing.Router"},
-    "starlette.requests.HTTPConnection": {"app": FASTAPI, "state": STATE},
-    "flask_sqlalchemy.SQLAlchemy.Model": {"query": f"{QUERY}[class]"},
+    APPLICATION: {"state": f"{STATE}[{APPLICATION}]"},
+    CONNECTED: {"app": FASTAPI, "state": f"{STATE}[{CONNECTED}]"},
 }
 
 

@@ -223,6 +223,13 @@ def canonical(name: str) -> str:
 
 
 @cache
+def home(name: str, *modules: str) -> str | None:
+    """Return the full name of *name* in the first of the library's *modules* that defines it."""
+    homes = frozenset(_aliases().values())
+    return next((f"{one}.{name}" for one in modules if f"{one}.{name}" in homes), None)
+
+
+@cache
 def starred(module: str) -> frozenset[str]:
     """Return names that ``from module import *`` surely brings in, for a well-known library."""
     if module not in STARS:

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.project.infer import kind, value
-from hephaestus_codemods.project.names import symbols
+from hephaestus_codemods.project.infer import kind, names_of, value
 from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.scopes import Definition, Scopes
 from hephaestus_codemods.project.source import Source
@@ -105,7 +104,7 @@ class Module:
     def qualified_names(self, node: ast.expr) -> frozenset[str]:
         """Return every name that *node* may refer to (try/except imports); none when unknown."""
         try:
-            return frozenset(symbol.name for symbol in symbols(self, node))
+            return names_of(self, node)
         except RecursionError:
             return frozenset()
 

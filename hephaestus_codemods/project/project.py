@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from hephaestus_codemods.project.deployment import Deployment
 from hephaestus_codemods.project.answers import Answers
+from hephaestus_codemods.project.deployment import Deployment
+from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.layout import Layout, is_test
+from hephaestus_codemods.project.models import Model, model_of
 from hephaestus_codemods.project.module import Module
 from hephaestus_codemods.project.parse import Parsed, parse
 from hephaestus_codemods.project.scopes import Scopes
@@ -23,7 +25,7 @@ from hephaestus_codemods.project.target import Target
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.names import Symbols
-    from hephaestus_codemods.project.values import Value
+    from hephaestus_codemods.project.values import Class, Value
 
 
 class FileView(Protocol):
@@ -78,6 +80,7 @@ class Memo:
 
     exports: Answers[Symbols] = field(default_factory=Answers)
     values: Answers[Value | None] = field(default_factory=Answers)
+    models: dict[Class, Model | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,15 @@ class Project:
             return self._module_at(path)
         except UnreadableSource:
             return None
+
+    def model(self, name: str, near: str | None = None) -> Model | None:
+        """Return the mapped class with the full name *name*, as file *near* sees it, or None."""
+        cls = class_named(self, name, near)
+        if cls is None:
+            return None
+        if cls not in self.memo.models:
+            self.memo.models[cls] = model_of(cls)
+        return self.memo.models[cls]
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of *path*, noting that they were asked for."""
