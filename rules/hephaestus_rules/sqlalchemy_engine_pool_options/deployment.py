@@ -68,7 +68,7 @@ def _processes(project: Project, options: Options) -> tuple[int, tuple[str, ...]
     if found is None:
         return 1, ("one process runs the application",)
     if not project.deployment.replicas:
-        return found.value, (f"{found.where} runs once",)
+        return found.value, (f"one replica of {found.where} runs",)
     return found.value, ()
 
 

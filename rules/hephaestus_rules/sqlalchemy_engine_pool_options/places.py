@@ -219,6 +219,8 @@ def _kept_in(target: ast.expr, function: FunctionDef) -> str | None:
     match target:
         case ast.Attribute(value=ast.Name(id="self")):
             return "object"
+        case ast.Attribute(value=ast.Name(id="cls")):
+            return "global"
         case ast.Attribute():
             return "attribute"
         case ast.Name(id=name):

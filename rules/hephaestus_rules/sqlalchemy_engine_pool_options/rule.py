@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from packaging.version import Version
 
+from hephaestus_codemods.project.layout import is_test
 from hephaestus_codemods.rule import (
     Established,
     Finding,
@@ -20,6 +22,7 @@ from hephaestus_codemods.rule import (
 )
 from hephaestus_rules.sqlalchemy_engine_pool_options.deployment import Sizes, sizes_for
 from hephaestus_rules.sqlalchemy_engine_pool_options.edits import guarded_change, plain_change
+from hephaestus_rules.sqlalchemy_engine_pool_options.flask import URL, find_urls
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import Place, aside, place_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.processes import refusal_of_process
@@ -32,10 +35,10 @@ from hephaestus_rules.sqlalchemy_engine_pool_options.site import (
 )
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.project import Project
     from hephaestus_codemods.rule import Options, Scalar
 
 #: The first SQLAlchemy that tests a connection before lending it.
@@ -62,6 +65,7 @@ def find(module: Module, options: Options) -> Iterator[Finding]:
             site = site_of(module, call)
             if not is_done(site):
                 yield _engine(site, chosen)
+    yield from find_urls(module)
 
 
 def _from_config(module: Module, call: ast.Call) -> Finding:
@@ -117,7 +121,18 @@ def _settings(site: Site, sizes: Sizes, options: Options) -> dict[str, Scalar]:
 
 def is_plain(site: Site) -> bool:
     """Say whether the code alone decides that this is a server which accepts the keywords."""
-    return site.target.fixed and site.target.known and site.target.is_server
+    fixed = site.target.fixed and site.target.known and site.target.is_server
+    return fixed and (is_written_there(site) or not _tests_use_sqlite(site.module.project))
+
+
+def is_written_there(site: Site) -> bool:
+    """Say whether the URL stands in the call itself, where no test can replace it."""
+    return isinstance(site.url, ast.Constant | ast.JoinedStr | ast.BinOp)
+
+
+def _tests_use_sqlite(project: Project) -> bool:
+    tests = (path for path in project.layout.files if is_test(path))
+    return any(b"sqlite" in (project.read(path) or b"") for path in tests)
 
 
 def _dialect(site: Site) -> Precondition:
@@ -143,7 +158,7 @@ RULE = Rule(
     __name__,
     summary="Size SQLAlchemy's connection pools from what the server can give",
     find=find,
-    needles=((b"sqlalchemy", b"sqlmodel"), (b"engine",)),
+    needles=((b"create_engine", b"create_async_engine", b"engine_from_config", URL.encode()),),
     tasks=(Task.API,),
     safety=Safety.REVIEW,
     options=OPTIONS,
