@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
-from hephaestus_codemods.project.known import canonical, home
+from hephaestus_codemods.project.known import canonical, home, is_lookalike
 from hephaestus_codemods.project.names import (
     IMPORTS,
     Symbol,
@@ -1243,11 +1243,15 @@ def names_of(module: Module, node: ast.expr) -> frozenset[str]:
         same = home(node.attr, "sqlalchemy", "sqlalchemy.orm")
         if same and is_instance(value(module, node.value), kinds.FLASK_SQLALCHEMY):
             return frozenset({same})
+    if any(is_lookalike(one.name) for one in found if not one.library):
+        return frozenset()
     return frozenset(one.name for one in found)
 
 
 def kind(found: Value | None) -> str | None:
     """Return the canonical class of a value that is an instance."""
     if not isinstance(found, Instance):
+        return None
+    if isinstance(found.of, Class) and is_lookalike(found.of.name):
         return None
     return found.of.name

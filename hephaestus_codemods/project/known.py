@@ -161,9 +161,6 @@ RENAMED: Final = {
     "aioredis.client.StrictRedis": "aioredis.Redis",
     "starlette.requests.Request": "fastapi.Request",
     "starlette.websockets.WebSocket": "fastapi.WebSocket",
-    "starlette.background.BackgroundTasks": "fastapi.BackgroundTasks",
-    "starlette.applications.Starlette": "starlette.applications.Starlette",
-    "sqlmodel.Relationship": "sqlmodel.Relationship",
     "collections.abc.Generator": "typing.Generator",
     "collections.abc.AsyncGenerator": "typing.AsyncGenerator",
     "collections.abc.Iterator": "typing.Iterator",
@@ -190,7 +187,8 @@ STARS: Final = {
 
 
 @cache
-def _aliases() -> dict[str, str]:
+def aliases() -> dict[str, str]:
+    """Return the one name of each object by each other name that it has."""
     found: dict[str, str] = {}
     for home, names, modules in SAME:
         for name in names.split():
@@ -201,31 +199,36 @@ def _aliases() -> dict[str, str]:
 
 @cache
 def _packages() -> frozenset[str]:
-    return frozenset(name.partition(".")[0] for name in (*_aliases(), *_aliases().values()))
+    return frozenset(name.partition(".")[0] for name in (*aliases(), *aliases().values()))
+
+
+def is_lookalike(name: str) -> bool:
+    """Say whether an object of the project with this name could be taken for a library's."""
+    return name.partition(".")[0] in _packages()
 
 
 def canonical(name: str) -> str:
     """Return the one name by which we call the library object *name*."""
     if name.partition(".")[0] not in _packages():
         return name
-    aliases = _aliases()
+    known = aliases()
     if name.startswith("typing_extensions."):
         return f"typing.{name.partition('.')[2]}"
     seen = {name}
-    while (found := aliases.get(name)) is not None and found not in seen:
+    while (found := known.get(name)) is not None and found not in seen:
         seen.add(found)
         name = found
-    if name in seen and name in aliases:
+    if name in known:
         return name
     # A class attribute keeps its class's one name: redis.client.Redis.from_url.
     owner, _, last = name.rpartition(".")
-    return f"{canonical(owner)}.{last}" if owner in aliases else name
+    return f"{canonical(owner)}.{last}" if owner in known else name
 
 
 @cache
 def home(name: str, *modules: str) -> str | None:
     """Return the full name of *name* in the first of the library's *modules* that defines it."""
-    homes = frozenset(_aliases().values())
+    homes = frozenset(aliases().values())
     return next((f"{one}.{name}" for one in modules if f"{one}.{name}" in homes), None)
 
 
@@ -234,6 +237,6 @@ def starred(module: str) -> frozenset[str]:
     """Return names that ``from module import *`` surely brings in, for a well-known library."""
     if module not in STARS:
         return frozenset()
-    names = {a.rpartition(".")[2] for a in _aliases() if a.rpartition(".")[0] == module}
-    homes = {v.rpartition(".")[2] for v in _aliases().values() if v.rpartition(".")[0] == module}
+    names = {a.rpartition(".")[2] for a in aliases() if a.rpartition(".")[0] == module}
+    homes = {v.rpartition(".")[2] for v in aliases().values() if v.rpartition(".")[0] == module}
     return frozenset(names | homes)
