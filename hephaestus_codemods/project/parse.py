@@ -206,7 +206,7 @@ def _except_masks(
 
 def _is_python2(mask: Mask, tree: ast.Module) -> bool:
     """Say whether ``except E, name:`` binds *name*, as only Python 2 would: nothing defines it."""
-    if not mask.names:
+    if len(mask.names) != 1 or not mask.names[0][0].islower():
         return False
     known = set(dir(builtins))
     for node in ast.walk(tree):
