@@ -37,6 +37,7 @@ def locked(root: Path) -> Iterator[Folder]:
             yield folder
         finally:
             _held.discard(folder.handle)
+            fcntl.flock(folder.handle, fcntl.LOCK_UN)  # also for copies in forked children
 
 
 def _holder(handle: int) -> str:

@@ -84,7 +84,7 @@ def apply(
     """
     rules = {site.id: site.rule for site in details.sites}
     whole = [complete(_with_mode(ground.root, change), rules) for change in changes]
-    folders = {c.path: tuple(missing(ground.root, c.path)) for c in whole if c.before is None}
+    folders = {c.path: _folders(ground.root, c.path) for c in whole if c.before is None}
 
     def record(folder: Folder, outcome: Outcome) -> None:
         skipped = {file.path for file in outcome.skipped}
@@ -98,6 +98,13 @@ def apply(
 
     last = load(ground).newest_id
     return transact(ground, RUNS, whole, record, last=last, should_stop=should_stop)
+
+
+def _folders(root: Folder, path: str) -> tuple[str, ...]:
+    """Name the folders that are made for *path*; one that is refused is skipped later on."""
+    with contextlib.suppress(OSError, paths.PathRefusedError):
+        return tuple(missing(root, path))
+    return ()
 
 
 def _with_mode(root: Folder, change: FileChange) -> FileChange:
