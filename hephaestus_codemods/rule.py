@@ -119,6 +119,10 @@ class Refusal:
     message: str
 
 
+class CannotEdit(Exception):
+    """Raised by a finding's *change*: the layout of the code is not understood; it is refused."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A site that a rule recognised: either a change, or the reason why there is none.

@@ -24,7 +24,7 @@ from hephaestus_codemods.engine.planners.imports import plan_imports
 from hephaestus_codemods.engine.splice import Trail, fits, origin, splice, to_bytes
 from hephaestus_codemods.patch.model import ByteEdit, Step
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
-from hephaestus_codemods.rule import Change, Edit, Refusal
+from hephaestus_codemods.rule import CannotEdit, Change, Edit, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -164,6 +164,9 @@ def _planned(work: Work, draft: Draft, rule: Rule, one: Found) -> Planned | None
     wanted = replace(wanted, start=key[1], end=key[2], column=site.column)
     try:
         return Planned(key, wanted, one.finding.change())
+    except CannotEdit as error:
+        work.banned[key] = Refusal("layout", str(error))
+        return None
     except Exception as error:  # a rule is a guest: its fault is a result
         failure = raised(rule, error)
         work.failures.append(failure)

@@ -1,0 +1,1 @@
+"""The rule redis-roundtrip-collapse."""
