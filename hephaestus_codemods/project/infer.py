@@ -18,6 +18,7 @@ from hephaestus_codemods.project.names import (
     Symbol,
     absolute,
     from_stars,
+    is_hidden,
     is_none,
     is_patched,
     symbols,
@@ -126,6 +127,8 @@ def _value(module: Module, node: ast.expr) -> Value | None:
             return _agreed(value(module, part) for part in parts if not _is_none(part))
         case ast.Subscript():
             return _of_subscript(module, node)
+        case ast.Lambda():
+            return Function(module, node)
         case ast.List(elts=parts) | ast.Tuple(elts=parts) if parts:
             return instance(kinds.LIST, _agreed(value(module, part) for part in parts))
         case ast.ListComp(elt=element):
@@ -179,7 +182,9 @@ def _of_name(module: Module, node: ast.Name) -> Value | None:
     if scope is not module.tree:
         near = reaching(module, node, scope, bindings)
         if near is not None:
-            return settle(module, ("bound", near), lambda: bound_value(module, near))
+            found_near = settle(module, ("bound", near), lambda: bound_value(module, near))
+            if found_near is not None or not _is_declared(bindings):
+                return found_near
     return variable(module, scope, node.id, bindings)
 
 
@@ -219,6 +224,8 @@ def variable(module: Module, scope: ast.AST, name: str, bindings: list[Binding])
 def _of_bindings(module: Module, bindings: list[Binding]) -> Value | None:
     telling = [one for one in bindings if not is_none(one)]
     declared = [one for one in bindings if one.kind is BindingKind.ANNOTATED]
+    if telling and is_hidden(module, telling):
+        return None
     if not declared:
         return _agreed(bound_value(module, one) for one in telling)
     given = [one for one in telling if one.value is not None]
@@ -226,6 +233,10 @@ def _of_bindings(module: Module, bindings: list[Binding]) -> Value | None:
         _agreed(annotated(module, one.annotation) for one in declared if one.annotation),
         [_bound_by(module, one) for one in given],
     )
+
+
+def _is_declared(bindings: list[Binding]) -> bool:
+    return any(one.kind is BindingKind.ANNOTATED for one in bindings)
 
 
 def _bound_by(module: Module, binding: Binding) -> Value | None:
@@ -637,16 +648,13 @@ def _of_generic(module: Module, node: ast.Subscript) -> Value | None:
 
 
 def _of_attribute(module: Module, node: ast.Attribute) -> Value | None:
-    if is_patched(module, node) and not _is_own(module, node):
-        return _of_stores(module, node)
     owner = value(module, node.value)
-    if is_instance(owner, kinds.STATE):
-        assert isinstance(owner, Instance)
-        return settle(
-            module,
-            ("state", owner, node.attr),
-            lambda: _agreed(_state_values(module, owner, node.attr)),
-        )
+    if isinstance(owner, Instance) and is_instance(owner, kinds.STATE):
+        key = ("state", owner, node.attr)
+        return settle(module, key, lambda: _agreed(_state_values(module, owner, node.attr)))
+    is_own = isinstance(owner, Instance) and isinstance(owner.of, Class)
+    if not is_own and is_patched(module, node):
+        return _of_stores(module, node, owner)
     return member(module, owner, node.attr)
 
 
@@ -670,18 +678,12 @@ def _may_be(module: Module, node: ast.Attribute, state: Instance) -> bool:
     return belongs.get(name) is None or state.args == (instance(belongs[name]),)
 
 
-def _is_own(module: Module, node: ast.Attribute) -> bool:
-    """Say whether *node* is ``self.x``, whose assignments the class accounts for."""
-    owner = value(module, node.value)
-    return isinstance(owner, Instance) and isinstance(owner.of, Class)
-
-
-def _of_stores(module: Module, node: ast.Attribute) -> Value | None:
+def _of_stores(module: Module, node: ast.Attribute, owner: Value | None) -> Value | None:
     """Return what all assignments of this file to ``a.b`` agree on, and its own value."""
     text = ast.dump(node.value)
     stores = [s for s in module.stored_attributes[node.attr] if ast.dump(s.value) == text]
     key = ("stored", module, text, node.attr)
-    own = member(module, value(module, node.value), node.attr)
+    own = member(module, owner, node.attr)
     found = settle(module, key, lambda: _agreed(given_value(module, one) for one in stores))
     return _agreed((own, found)) if own is not None else None
 

@@ -93,6 +93,8 @@ def _exported(module: Module, name: str) -> Symbols:
     if bound is None:
         return _not_bound(module, name)
     bindings = _without_fallbacks(bound)
+    if is_hidden(module, bindings):
+        return NOTHING
     if any(binding.kind in IMPORTS for binding in bindings):
         if all(binding.kind in IMPORTS for binding in bindings):
             return _merged(imported(module, binding) for binding in bindings)
@@ -100,6 +102,20 @@ def _exported(module: Module, name: str) -> Symbols:
     if len(bindings) != 1:
         return NOTHING
     return _defined(module, bindings[0])
+
+
+def is_hidden(module: Module, bindings: Sequence[Binding]) -> bool:
+    """Say whether a star import behind *bindings* may bind the global name again."""
+    if not module.scopes.stars:
+        return False
+    last = max(getattr(one.node, "lineno", 0) for one in bindings)
+    behind = [node for node in module.scopes.stars if node.lineno > last]
+    found = from_stars(module, bindings[0].name, behind) if behind else None
+    if found is None:
+        return False
+    if not found or not all(one.kind in IMPORTS for one in bindings):
+        return True
+    return found != _merged(imported(module, one) for one in bindings)
 
 
 def _without_fallbacks(bindings: Sequence[Binding]) -> Sequence[Binding]:
@@ -150,21 +166,20 @@ def _not_bound(module: Module, name: str) -> Symbols:
     return from_stars(module, name) or NOTHING
 
 
-def from_stars(module: Module, name: str) -> Symbols | None:
+def from_stars(
+    module: Module, name: str, stars: Sequence[ast.ImportFrom] | None = None
+) -> Symbols | None:
     """Return what a star import makes of *name*; None when surely none binds it."""
     found: Symbols | None = None
-    for node in module.scopes.stars:
+    for node in module.scopes.stars if stars is None else stars:
         target = absolute(module, node)
         source = module.project.module(target, near=module.path) if target else None
         if source is not None:
             found = _through_star(source, name, found)
-        elif target in STARS:
-            if name in starred(target):
-                found = frozenset({Symbol(canonical(f"{target}.{name}"), library=True)})
-            elif name not in BUILTINS:
-                return NOTHING
-        else:
+        elif target not in STARS:
             return NOTHING
+        elif name in starred(target):
+            found = frozenset({Symbol(canonical(f"{target}.{name}"), library=True)})
     return found
 
 

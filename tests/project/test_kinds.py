@@ -226,6 +226,406 @@ CASES = {
             reveal(s.execute())  # None
             reveal(Redis())  # app.Redis
     """,
+    "application state": """
+        # app/__init__.py
+        # app/main.py
+        from contextlib import asynccontextmanager
+        from fastapi import FastAPI, Request, Depends, APIRouter, WebSocket
+        import redis.asyncio as redis
+        from sqlalchemy.orm import sessionmaker
+        @asynccontextmanager
+        async def lifespan(app: FastAPI):
+            app.state.redis = redis.from_url("x")
+            app.state.twice = redis.from_url("x")
+            app.state.unclear = thing()
+            yield
+        async def untyped(app):
+            app.state.twice = sessionmaker()
+        app = FastAPI(lifespan=lifespan)
+        router = APIRouter()
+        @app.middleware("http")
+        async def session_of(request: Request, call_next):
+            request.state.db = sessionmaker()()
+        def get_redis(request: Request):
+            return request.app.state.redis
+        @router.get("/")
+        async def f(request: Request, ws: WebSocket, r=Depends(get_redis)):
+            reveal(request.app.state.redis)  # redis.asyncio.Redis
+            reveal(ws.app.state.redis.pipeline())  # redis.asyncio.client.Pipeline
+            reveal(app.state.redis)  # redis.asyncio.Redis
+            reveal(r)  # redis.asyncio.Redis
+            reveal(request.state.db)  # sqlalchemy.orm.Session
+            reveal(request.app.state.db)  # None
+            reveal(request.app.state.twice)  # None
+            reveal(request.app.state.unclear)  # None
+            reveal(app)  # fastapi.FastAPI
+            reveal(router)  # fastapi.APIRouter
+            reveal(request)  # fastapi.Request
+        # tests/test_main.py
+        from app.main import app
+        app.state.redis = Fake()
+    """,
+    "redis in its many shapes": """
+        # app.py
+        import redis
+        from redis import asyncio as aioredis
+        from redis.cluster import RedisCluster
+        from redis.sentinel import Sentinel
+        from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+        import aioredis as old
+        pool = redis.ConnectionPool.from_url("x")
+        apool = aioredis.BlockingConnectionPool(max_connections=3)
+        reveal(redis.from_url("x"))  # redis.Redis
+        reveal(redis.Redis.from_url("x"))  # redis.Redis
+        reveal(redis.StrictRedis(connection_pool=pool))  # redis.Redis
+        reveal(aioredis.Redis(connection_pool=apool))  # redis.asyncio.Redis
+        reveal(aioredis.Redis.from_pool(apool))  # redis.asyncio.Redis
+        reveal(RedisCluster.from_url("x"))  # redis.RedisCluster
+        reveal(aioredis.RedisCluster())  # redis.asyncio.RedisCluster
+        reveal(Sentinel([]).master_for("m"))  # redis.Redis
+        reveal(AsyncSentinel([]).slave_for("m"))  # redis.asyncio.Redis
+        reveal(Sentinel([]).master_for("m", redis_class=Mine))  # None
+        reveal(old.from_url("x"))  # aioredis.Redis
+        reveal(redis.Redis().get("x"))  # None
+        reveal(redis.Redis().pipeline().get("x"))  # redis.client.Pipeline
+        reveal(redis.Redis().pipeline().execute())  # None
+        class Cache(redis.Redis):
+            def get(self, key):
+                reveal(super().get(key))  # None
+        reveal(Cache())  # app.Cache
+        reveal(Cache().pipeline())  # redis.client.Pipeline
+        reveal(Cache().get("x"))  # None
+        async def f():
+            reveal(await aioredis.from_url("x"))  # redis.asyncio.Redis
+            reveal(await old.create_redis_pool("x"))  # aioredis.Redis
+            async with aioredis.Redis() as r, r.pipeline() as p:
+                reveal(r)  # redis.asyncio.Redis
+                reveal(p)  # redis.asyncio.client.Pipeline
+    """,
+    "drivers": """
+        # app.py
+        import sqlite3, psycopg2, psycopg, asyncpg, aiosqlite
+        from contextlib import closing, ExitStack, AsyncExitStack, nullcontext
+        from psycopg_pool import ConnectionPool
+        conn = sqlite3.connect("x")
+        reveal(conn)  # sqlite3.Connection
+        reveal(conn.cursor())  # sqlite3.Cursor
+        pg = psycopg2.connect("x")
+        with pg.cursor() as cur:
+            reveal(cur)  # psycopg2.extensions.cursor
+        with psycopg.connect("x") as c3, c3.cursor() as cur3:
+            reveal(c3)  # psycopg.Connection
+            reveal(cur3)  # psycopg.Cursor
+        with closing(sqlite3.connect("x")) as closed:
+            reveal(closed)  # sqlite3.Connection
+        with ConnectionPool("x").connection() as pooled:
+            reveal(pooled)  # psycopg.Connection
+        with ExitStack() as stack:
+            reveal(stack.enter_context(closing(conn)))  # sqlite3.Connection
+        with nullcontext(conn) as same:
+            reveal(same)  # sqlite3.Connection
+        async def f():
+            pool = await asyncpg.create_pool("x")
+            reveal(pool)  # asyncpg.Pool
+            async with pool.acquire() as a:
+                reveal(a)  # asyncpg.Connection
+            reveal(await pool.acquire())  # asyncpg.Connection
+            reveal(await asyncpg.connect("x"))  # asyncpg.Connection
+            async with aiosqlite.connect("x") as b:
+                reveal(b)  # aiosqlite.Connection
+                async with b.execute("x") as c:
+                    reveal(c)  # aiosqlite.Cursor
+            async with AsyncExitStack() as stack:
+                reveal(await stack.enter_async_context(pool.acquire()))  # asyncpg.Connection
+    """,
+    "HTTP clients and tasks": """
+        # app.py
+        import httpx, requests, aiohttp
+        from celery import Celery
+        from fastapi import BackgroundTasks
+        reveal(requests.Session())  # requests.Session
+        reveal(requests.session())  # requests.Session
+        reveal(httpx.Client(timeout=3))  # httpx.Client
+        reveal(Celery("x"))  # celery.Celery
+        async def f(tasks: BackgroundTasks):
+            reveal(tasks)  # fastapi.BackgroundTasks
+            async with httpx.AsyncClient() as client, aiohttp.ClientSession() as session:
+                reveal(client)  # httpx.AsyncClient
+                reveal(session)  # aiohttp.ClientSession
+    """,
+    "SQLModel and Flask": """
+        # app.py
+        from flask_sqlalchemy import SQLAlchemy
+        from sqlmodel import Session, select, create_engine
+        from sqlmodel.ext.asyncio.session import AsyncSession
+        from sqlalchemy.orm import sessionmaker, declarative_base, scoped_session
+        db = SQLAlchemy()
+        class User(db.Model): ...
+        Base = declarative_base()
+        Scoped = scoped_session(sessionmaker())
+        Base.query = Scoped.query_property()
+        class Item(Base): ...
+        reveal(db.session)  # sqlalchemy.orm.scoped_session
+        reveal(db.session.query(User))  # sqlalchemy.orm.Query
+        reveal(db.session.execute(db.select(User)).scalars())  # sqlalchemy.engine.ScalarResult
+        reveal(db.select(User).where(1))  # sqlalchemy.Select
+        reveal(User.query)  # sqlalchemy.orm.Query
+        reveal(User.query.filter_by(id=1).first())  # app.User
+        reveal(Item.query.all())  # builtins.list
+        reveal(User.other)  # None
+        make = sessionmaker(class_=AsyncSession)
+        with Session(create_engine("x")) as s:
+            reveal(s)  # sqlmodel.Session
+            reveal(s.exec(select(User)))  # sqlalchemy.engine.ScalarResult
+            reveal(s.query(User))  # sqlalchemy.orm.Query
+            reveal(s.get(User, 1))  # app.User
+            for user in s.exec(select(User)):
+                reveal(user)  # app.User
+            for user in s.scalars(select(User).where(1)).all():
+                reveal(user)  # app.User
+            for row in s.execute(select(User, Item)):
+                reveal(row)  # sqlalchemy.engine.Row
+        async def f():
+            async with make() as a:
+                reveal(a)  # sqlmodel.ext.asyncio.session.AsyncSession
+                reveal((await a.exec(select(User))).first())  # app.User
+    """,
+    "functions of the project": """
+        # app.py
+        import contextlib, functools
+        from typing import Callable, Iterator
+        from sqlalchemy.orm import Session, sessionmaker
+        from sqlalchemy.ext.asyncio import async_sessionmaker
+        factory = sessionmaker()
+        afactory = async_sessionmaker()
+        @contextlib.contextmanager
+        def scope():
+            s = factory()
+            try:
+                yield s
+            finally:
+                s.close()
+        @contextlib.contextmanager
+        def typed() -> Iterator[Session]:
+            yield unknown()
+        @contextlib.asynccontextmanager
+        async def ascope():
+            async with afactory() as s:
+                yield s
+        @contextlib.contextmanager
+        def misannotated() -> Session:
+            yield factory()
+        @functools.lru_cache
+        def cached():
+            return factory()
+        @mystery
+        def decorated() -> Session:
+            return factory()
+        def maybe(flag):
+            if flag:
+                return None
+            return factory()
+        def either(flag):
+            if flag:
+                return factory()
+            return other()
+        async def coroutine():
+            return factory()
+        get = lambda: factory()
+        def make(build: Callable[[], Session]):
+            reveal(build())  # sqlalchemy.orm.Session
+        with scope() as a, typed() as b, misannotated() as c:
+            reveal(a)  # sqlalchemy.orm.Session
+            reveal(b)  # sqlalchemy.orm.Session
+            reveal(c)  # sqlalchemy.orm.Session
+        with coroutine() as d:
+            reveal(d)  # None
+        reveal(cached())  # sqlalchemy.orm.Session
+        reveal(decorated())  # None
+        reveal(maybe(1))  # sqlalchemy.orm.Session
+        reveal(either(1))  # None
+        reveal(get())  # sqlalchemy.orm.Session
+        reveal(scope())  # typing.ContextManager
+        async def f():
+            reveal(await coroutine())  # sqlalchemy.orm.Session
+            reveal(coroutine())  # typing.Coroutine
+            async with ascope() as s:
+                reveal(s)  # sqlalchemy.ext.asyncio.AsyncSession
+            async with scope() as wrong:
+                reveal(wrong)  # None
+    """,
+    "classes that enter": """
+        # app.py
+        from __future__ import annotations
+        from typing import Self
+        from sqlalchemy.orm import Session, sessionmaker
+        factory = sessionmaker()
+        class Unit:
+            session: Session | None = None
+            def __enter__(self):
+                self.session = factory()
+                return self
+            def __call__(self) -> Session: ...
+        class Opens:
+            def __enter__(self) -> Session: ...
+        class AsyncUnit:
+            def __init__(self):
+                self.session = factory()
+            async def __aenter__(self) -> Self:
+                return self
+            @classmethod
+            def create(cls) -> "AsyncUnit":
+                return cls()
+            @staticmethod
+            def make(db: Session):
+                reveal(db)  # sqlalchemy.orm.Session
+                return db
+            @property
+            def db(self) -> Session: ...
+            def session_of(self):
+                return self.session
+        with Unit() as unit, Opens() as opened:
+            reveal(unit)  # app.Unit
+            reveal(unit.session)  # sqlalchemy.orm.Session
+            reveal(opened)  # sqlalchemy.orm.Session
+        reveal(Unit()())  # sqlalchemy.orm.Session
+        reveal(AsyncUnit.create().session)  # sqlalchemy.orm.Session
+        reveal(AsyncUnit().db)  # sqlalchemy.orm.Session
+        reveal(AsyncUnit().session_of())  # sqlalchemy.orm.Session
+        reveal(AsyncUnit.make(1))  # sqlalchemy.orm.Session
+        async def f():
+            async with AsyncUnit() as u:
+                reveal(u.session)  # sqlalchemy.orm.Session
+    """,
+    "what must stay unknown": """
+        # app/__init__.py
+        # app/patched.py
+        from sqlalchemy.orm import Session, sessionmaker
+        import app.settings as settings
+        import redis
+        factory = sessionmaker()
+        settings.client = Fake()
+        reveal(settings.client)  # None
+        class Repo:
+            session = factory()
+        Repo.session = Fake()
+        reveal(Repo.session)  # None
+        class Other:
+            def __init__(self, db):
+                self.db = db
+                self.x, self.y = factory(), factory()
+                for self.z in []:
+                    pass
+            def f(self):
+                reveal(self.db)  # None
+                reveal(self.x)  # None
+                reveal(self.z)  # None
+        def duck(session, redis, db=factory(), client=settings.client):
+            reveal(session)  # None
+            reveal(redis)  # None
+            reveal(db)  # None
+            reveal(client)  # None
+        def loops(items: list[Session]):
+            for item in items:
+                reveal(item)  # sqlalchemy.orm.Session
+            for number, one in enumerate(items):
+                reveal(one)  # None
+            s = factory()
+            while True:
+                reveal(s)  # None
+                s = Fake()
+        def nested():
+            s = factory()
+            def change():
+                nonlocal s
+                s = Fake()
+            reveal(s)  # None
+        def branches(flag):
+            if flag:
+                s = factory()
+            else:
+                s = redis.Redis()
+            reveal(s)  # None
+            try:
+                t = factory()
+            except Exception:
+                t = Fake()
+            reveal(t)  # None
+            u = factory()
+            if flag:
+                u = Fake()
+                reveal(u)  # None
+            reveal(u)  # None
+            with factory() as v:
+                reveal(v)  # sqlalchemy.orm.Session
+            with redis.Redis() as v:
+                reveal(v)  # redis.Redis
+            reveal(v)  # None
+            w = factory()
+            w += 1
+            reveal(w)  # None
+            k: Session = Fake
+            k = redis.Redis()
+            reveal(k)  # redis.Redis
+        def unpacked():
+            a, b = factory(), redis.Redis()
+            reveal(a)  # sqlalchemy.orm.Session
+            reveal(b)  # redis.Redis
+            c, d = pair()
+            reveal(c)  # None
+            e, *f = factory(), factory()
+            reveal(f)  # None
+        # app/settings.py
+        import redis
+        client = redis.Redis()
+        # app/stars.py
+        from redis import Redis
+        from mystery import *
+        client = Redis()
+        reveal(client)  # None
+        # app/late.py
+        from redis import Redis
+        from app.settings import *
+        reveal(Redis())  # redis.Redis
+        reveal(client)  # redis.Redis
+        # app/bad.py
+        from redis import Redis
+        from app.hides import *
+        reveal(Redis())  # None
+        named(Redis)  # None
+        # app/hides.py
+        class Redis: ...
+        # app/same.py
+        from redis import Redis
+        from app.settings import *
+        from app.late import *
+        reveal(Redis())  # redis.Redis
+    """,
+    "declared variables": """
+        # app.py
+        from typing import Callable, Optional
+        from sqlalchemy.orm import Session, sessionmaker, scoped_session
+        from sqlalchemy.ext.asyncio import AsyncSession as SA, async_sessionmaker
+        AsyncSession: Callable[..., SA] | None = None
+        Local: Optional[sessionmaker] = None
+        def configure():
+            global AsyncSession, Local
+            AsyncSession = async_sessionmaker(class_=SA)
+            Local = sessionmaker()
+        def reset():
+            global AsyncSession
+            AsyncSession = None
+        async def f():
+            async with AsyncSession() as s:
+                reveal(s)  # sqlalchemy.ext.asyncio.AsyncSession
+            reveal(Local())  # sqlalchemy.orm.Session
+        def g():
+            s: Session = make()
+            reveal(s)  # sqlalchemy.orm.Session
+            t: Session
+            t = make()
+            reveal(t)  # sqlalchemy.orm.Session
+    """,
 }
 
 

@@ -193,7 +193,7 @@ CASES = {
         from b import x
         from b import y
         named(x)  # None
-        named(y)  # a_source.y
+        named(y)  # None
         # b.py
         from a import x
         from a_source import y
