@@ -57,6 +57,7 @@ def _short(name: bytes) -> str:
 def open_state(root: Path) -> Folder:
     """Open the state folder of *root*, made on demand; refuse one that is someone else's."""
     path = location(root)
+    _refuse_links(path)
     try:
         folder = fsops.make_path(path)
     except OSError as error:
@@ -68,21 +69,33 @@ def open_state(root: Path) -> Folder:
 
 def find_state(root: Path) -> Folder | None:
     """Open the state folder of *root* if there is one."""
+    path = location(root)
+    _refuse_links(path)
     try:
-        folder = Folder.open(location(root))
+        folder = Folder.open(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     _refuse_foreign(folder)
     return folder
 
 
+def _refuse_links(path: Path) -> None:
+    """Refuse a state folder that an archive made a link to somewhere else."""
+    while True:
+        if path.is_symlink():
+            raise TargetError(f"{path} is a symlink: it is not trusted; remove it")
+        if path.name == NAME:
+            return
+        path = path.parent
+
+
 def _refuse_foreign(folder: Folder) -> None:
     owner = os.fstat(folder.handle).st_uid
-    if owner != os.geteuid() or stat.S_ISLNK(folder.path.lstat().st_mode):
+    if owner != os.geteuid():
         folder.close()
         raise TargetError(
-            f"{folder.path} belongs to user {owner}, or is a symlink: it is not trusted. "
-            "Run as its owner, or remove it."
+            f"{folder.path} belongs to user {owner}: it is not trusted. "
+            "Run as that user, or remove it."
         )
 
 

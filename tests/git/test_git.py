@@ -94,9 +94,7 @@ def test_a_git_in_the_target_is_not_run(root: Path, monkeypatch: pytest.MonkeyPa
     assert not (root / "canary").exists()
 
 
-def test_files_are_listed_with_any_name_and_without_submodules(
-    root: Path, tmp_path: Path
-) -> None:
+def test_files_are_listed_with_any_name_and_without_submodules(root: Path, tmp_path: Path) -> None:
     odd = [b"new\nline.py", b"caf\xe9.py", b"-x.py", b":(top)z.py", "日本.py".encode(), b"*.py"]
     for name in odd:
         Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_bytes(b"")
@@ -289,7 +287,9 @@ def test_a_missing_object_is_not_fetched(root: Path) -> None:
     call_everything(root)
 
     assert sorted(os.listdir(canaries)) == []
-    subprocess.run(["git", "ls-tree", "-r", "HEAD"], cwd=root, capture_output=True, timeout=9, check=False)
+    subprocess.run(
+        ["git", "ls-tree", "-r", "HEAD"], cwd=root, capture_output=True, timeout=9, check=False
+    )
     assert "ext" in os.listdir(canaries), "git as it comes does fetch: the trap is set"
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hephaestus_codemods.patch.writer import Outcome
 
 KEY = b"k" * 32
+ALL, WITH_MERGE = Choice(), Manner()
 DETAILS = records.Details("1.0", {"rule": 1}, ())
 Tree = dict[str, bytes]
 
@@ -126,7 +127,7 @@ class Target:
         return self.history().runs[-1]
 
     def revert(
-        self, choice: Choice = Choice(), run: str | None = None, manner: Manner = Manner()
+        self, choice: Choice = ALL, run: str | None = None, manner: Manner = WITH_MERGE
     ) -> tuple[RevertPlan, Outcome]:
         with self.ground() as ground:
             history = records.load(ground)

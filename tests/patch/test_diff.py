@@ -33,11 +33,11 @@ CASES = {
     "a final newline goes": Delta("f.py", b"a\nb\n", b"a\nb"),
     "a BOM": Delta("f.py", b"\xef\xbb\xbfa\nb\n", b"\xef\xbb\xbfA\nb\n"),
     "latin-1": Delta("f.py", b"# \xe9\na\n", b"# \xe9\xe8\na\n"),
-    "shift_jis": Delta("f.py", "表 = 1\na\n".encode("shift_jis"), "表 = 2\na\n".encode("shift_jis")),
-    "a form feed": Delta("f.py", b"a\n\x0c\nb\x0cc\n", b"a\n\x0c\nb\x0cd\n"),
-    "NEL and U+2028": Delta(
-        "f.py", "a\x85b\u2028c\nd\n".encode(), "a\x85b\u2028C\nd\n".encode()
+    "shift_jis": Delta(
+        "f.py", "表 = 1\na\n".encode("shift_jis"), "表 = 2\na\n".encode("shift_jis")
     ),
+    "a form feed": Delta("f.py", b"a\n\x0c\nb\x0cc\n", b"a\n\x0c\nb\x0cd\n"),
+    "NEL and U+2028": Delta("f.py", "a\x85b\u2028c\nd\n".encode(), "a\x85b\u2028C\nd\n".encode()),
     "a new file": Delta("new/f.py", None, b"a\nb\n"),
     "a new file without a final newline": Delta("f.py", None, b"a"),
     "a new empty file": Delta("f.py", None, b""),
@@ -165,7 +165,9 @@ def test_patches_of_rules_are_stacked(disk: Path) -> None:
             Step("x", (ByteEdit(1, 1, b"1", ("s-3",)),)),
         ),
     )
-    two = FileChange("two.py", b"a\n", b"B\n", steps=(Step("y", (ByteEdit(0, 1, b"B", ("s-4",)),)),))
+    two = FileChange(
+        "two.py", b"a\n", b"B\n", steps=(Step("y", (ByteEdit(0, 1, b"B", ("s-4",)),)),)
+    )
     new = FileChange("new.py", None, b"new\n", owners=("s-2",))
     rules = {"s-1": "x", "s-2": "y", "s-3": "x", "s-4": "y"}
     for change in (one, two):

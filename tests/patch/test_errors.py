@@ -14,7 +14,7 @@ import pytest
 from hephaestus_codemods.patch import fsops
 from hephaestus_codemods.patch.fsops import Do, Operation
 
-from .harness import CHANGES, NEW, OLD, Target, killed_at, logged
+from .harness import CHANGES, NEW, OLD, killed_at, logged
 from .test_kill import applied, fresh
 
 if TYPE_CHECKING:

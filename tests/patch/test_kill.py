@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,9 +74,7 @@ def test_every_kill_of_revert_is_recovered(disk: Path) -> None:
     assert min(ends[True], ends[False]) > 0
 
 
-def nested(
-    make: Callable[[], Target], action: Callable[[Target], object], stride: int
-) -> int:
+def nested(make: Callable[[], Target], action: Callable[[Target], object], stride: int) -> int:
     """Kill *action* at every point, and recovery at every *stride*-th; return how often."""
     kills = 0
     first = make()
@@ -84,7 +83,7 @@ def nested(
         inner = number % stride
         while True:
             target = make()
-            killed_at(number, lambda: action(target))
+            killed_at(number, partial(action, target))
             if not killed_at(inner, target.recover):
                 break
             kills += 1
@@ -121,9 +120,8 @@ def test_a_kill_while_old_records_are_removed_is_recovered(disk: Path) -> None:
     points = len(logged(lambda: collect(first)))
     for number in range(points):
         target = applied(disk)
-        assert killed_at(number, lambda: collect(target))
+        assert killed_at(number, partial(collect, target))
         target.recover()
         assert target.tree() == NEW
         assert target.history().warnings == ()
         assert not list((target.state / "journal").iterdir())
-

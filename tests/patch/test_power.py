@@ -107,7 +107,9 @@ class Model:
             changes = [(n, node) for n, _, node in folder.changes if n < cut]
             numbers = [n for n, _ in changes]
             flushed = [n for n, node in self.folder_syncs if node is folder and n < cut]
-            created = [n for n, node in changes if n == self.births.get(node) and _is_synced(node, cut)]
+            created = [
+                n for n, node in changes if n == self.births.get(node) and _is_synced(node, cut)
+            ]
             surely = max([-1, *flushed, *created])
             later = [n for n in numbers if n > surely]
             shown[folder] = choice.choice([surely, *later, max(numbers, default=-1)])

@@ -91,12 +91,26 @@ def test_a_kill_while_the_key_is_made_leaves_no_half_key(disk: Path) -> None:
         assert len(state.key()) == state.KEY_BYTES
 
 
-def test_a_state_folder_of_someone_else_is_not_trusted(target: Target) -> None:
+def test_a_state_folder_that_is_a_link_is_not_trusted(target: Target) -> None:
     repository(target)
     (target.disk / "elsewhere").mkdir()
     (target.root / ".git/hcodemod").symlink_to(target.disk / "elsewhere")
 
-    with pytest.raises(TargetError, match="symlink"):
+    for root in (target.root, target.root / "pkg"):
+        with pytest.raises(TargetError, match="symlink"):
+            state.open_state(root)
+        with pytest.raises(TargetError, match="symlink"), seen(root):
+            pass
+    assert list((target.disk / "elsewhere").iterdir()) == []
+
+
+def test_a_state_folder_of_someone_else_is_not_trusted(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.open_state(target.root).close()
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+
+    with pytest.raises(TargetError, match="belongs to user"):
         state.open_state(target.root)
 
 

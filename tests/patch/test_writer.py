@@ -252,7 +252,9 @@ def test_a_record_tells_all(target: Target) -> None:
         history = records.load(ground)
         assert records.content(ground, run, "report.json") == b"{}"
         assert records.blob(ground, run, str(run.files[0].before)) == OLD["a.py"]
-        assert history.find(None) == history.find("last") == history.find(run.id[:20].lower()) == run
+        assert (
+            history.find(None) == history.find("last") == history.find(run.id[:20].lower()) == run
+        )
         with pytest.raises(UsageError, match="no run is called"):
             history.find("zzz")
         with pytest.raises(UsageError, match="has no"):
