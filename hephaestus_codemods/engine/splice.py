@@ -34,7 +34,8 @@ def splice(text: str, edits: Iterable[Edit]) -> str:
     """Return *text* with all *edits* made; they must not meet."""
     ordered = sorted(edits)
     assert not any(meet(a, b) for a, b in pairwise(ordered)), "edits overlap"
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for edit in ordered:
         parts += (text[at : edit.start], edit.text)
         at = edit.end

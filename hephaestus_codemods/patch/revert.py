@@ -258,6 +258,22 @@ def _ask(file: _File, check: Check | None) -> None:
         file.refuse(reason, file.then)
 
 
+def foresee(
+    ground: Ground,
+    history: History,
+    sites: Mapping[str, frozenset[str]],
+    manner: Manner = Manner(),
+) -> RevertPlan:
+    """Say what :func:`revert` would do now; nothing is written."""
+    return plan_revert(
+        history,
+        sites,
+        read=partial(_read, ground),
+        old=partial(_old, ground, {run.id: run for run in history.runs}),
+        manner=manner,
+    )
+
+
 def revert(
     ground: Ground,
     history: History,
@@ -270,13 +286,7 @@ def revert(
 
     Doing it again is no conflict and changes nothing.
     """
-    plan = plan_revert(
-        history,
-        sites,
-        read=partial(_read, ground),
-        old=partial(_old, ground, {run.id: run for run in history.runs}),
-        manner=manner,
-    )
+    plan = foresee(ground, history, sites, manner)
     if plan.conflicts or not plan.sites:
         return plan, Outcome()
 
