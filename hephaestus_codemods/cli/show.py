@@ -1,0 +1,112 @@
+"""What scan and apply share at the command line: reading options, showing and keeping reports."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hephaestus_codemods.flows.target import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hephaestus_codemods.engine.model import Site
+    from hephaestus_codemods.flows.done import Done
+    from hephaestus_codemods.report.model import Report
+
+FORMATS = ("json", "markdown")
+QUESTION = "Write this change? [y]es, [n]o, [a]ll that are left, [q]uit here"
+
+
+def request(given: Mapping[str, Any]) -> Request:
+    """Turn the options of a verb into what a flow asks for."""
+    names = tuple(
+        name.strip() for one in given.get("rules", ()) for name in one.split(",") if name.strip()
+    )
+    return Request(
+        paths=tuple(given.get("paths", ())),
+        rules=names,
+        tasks=tuple(given.get("tasks", ())),
+        all_rules=given.get("all_rules", False),
+        ignore=tuple(given.get("ignore", ())),
+        packs=tuple(given.get("packs", ())),
+        safety=given.get("safety"),
+        sets=tuple(given.get("sets", ())),
+        exclude=tuple(given.get("exclude", ())),
+        force_exclude=given.get("force_exclude", False),
+        config=given.get("config"),
+        isolated=given.get("isolated", False),
+        allow_dirty=given.get("allow_dirty", False),
+        jobs=given.get("jobs"),
+        cache=not given.get("no_cache", False),
+    )
+
+
+def show(
+    done: Done, given: Mapping[str, Any], *, findings_are_1: bool, quiet_data: bool = False
+) -> int:
+    """Show a report, keep the copies that were asked for, and return the exit code."""
+    from hephaestus_codemods.report import terminal  # noqa: PLC0415  # nothing to show, no import
+
+    for wanted in given["reports"]:
+        keep(done.report, wanted)
+    style = given["output_format"]
+    if style == "json" and not quiet_data:
+        click.get_binary_stream("stdout").write(rendered(done.report, "json"))
+    elif style == "concise" and not quiet_data:
+        for line in terminal.concise(done.report):
+            click.echo(line)
+    if style == "full" or done.report.failures:
+        terminal.show(done.report, sys.stderr, verbose=given["verbose"], quiet=given["quiet"])
+    code = done.exit_code(findings_are_1=findings_are_1, strict=given["strict"])
+    return 0 if code == 1 and given["exit_zero"] else code
+
+
+def rendered(report: Report, style: str) -> bytes:
+    """Return the report in a format."""
+    from hephaestus_codemods.report import json, markdown  # noqa: PLC0415  # when asked for
+
+    return json.dumps(report) if style == "json" else markdown.dumps(report)
+
+
+def keep(report: Report, wanted: str) -> None:
+    """Write the report to a file, as FORMAT=FILE says."""
+    from hephaestus_codemods.patch import fsops, journal  # noqa: PLC0415  # when asked for
+
+    style, equals, name = wanted.partition("=")
+    if not equals or style not in FORMATS or not name:
+        raise click.UsageError(f"--report takes {' or '.join(f + '=FILE' for f in FORMATS)}")
+    path = Path(name).absolute()
+    try:
+        with fsops.make_path(path.parent) as folder:
+            content = rendered(report, style)
+            journal.replace(folder, path.name, journal.temporary_name(), content, 0o644)
+    except OSError as error:
+        # The report is never lost: people get it where they look next.
+        sys.stderr.buffer.write(rendered(report, "json"))
+        raise click.ClickException(f"cannot write {name}: {error.strerror}") from error
+
+
+def ask(sites: Sequence[tuple[Site, bytes]]) -> frozenset[str]:
+    """Show each change and ask whether to write it."""
+    from hephaestus_codemods.report.redact import redact  # noqa: PLC0415  # only to ask
+    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415
+
+    taken: set[str] = set()
+    for number, (site, patch) in enumerate(sites, 1):
+        click.echo(f"\n{number}/{len(sites)} [{site.rule}] {site.safety}: {site.message}", err=True)
+        for line in patch.decode(errors="replace").splitlines():
+            click.echo(printable(redact(line)), err=True)
+        for one in site.preconditions:
+            click.echo(f"  {one.established}: {one.name} {one.detail}", err=True)
+        answer = click.prompt(QUESTION, type=click.Choice(["y", "n", "a", "q"]), err=True)
+        if answer == "a":
+            return frozenset(taken | {rest.id for rest, _ in sites[number - 1 :]})
+        if answer == "q":
+            break
+        if answer == "y":
+            taken.add(site.id)
+    return frozenset(taken)

@@ -1,0 +1,219 @@
+"""Rewrite the target: one transaction, one record, one report that says what is on the disk."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods import __version__, git
+from hephaestus_codemods.engine.find import chosen
+from hephaestus_codemods.engine.model import Selection, SiteStatus
+from hephaestus_codemods.engine.plan import Plan, Sources, transform
+from hephaestus_codemods.engine.run import in_workers
+from hephaestus_codemods.flows.done import Done, Written, clock, report
+from hephaestus_codemods.flows.place import locked
+from hephaestus_codemods.flows.target import jobs_of, open_target, sources
+from hephaestus_codemods.patch import records
+from hephaestus_codemods.patch.diff import emit
+from hephaestus_codemods.patch.manifest import Details
+from hephaestus_codemods.patch.model import SiteRef
+from hephaestus_codemods.patch.stacked import delta
+from hephaestus_codemods.project.project import Project
+from hephaestus_codemods.report import json as report_json
+from hephaestus_codemods.rule import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hephaestus_codemods.engine.model import FileResult, Site
+    from hephaestus_codemods.engine.run import Job
+    from hephaestus_codemods.flows.done import Clock
+    from hephaestus_codemods.flows.target import Request, Target
+    from hephaestus_codemods.patch.ground import Ground
+    from hephaestus_codemods.patch.writer import Outcome
+    from hephaestus_codemods.report.model import Report
+
+    #: Asks which of the sites are to be written; each comes with the patch that it alone makes.
+    Choose = Callable[[Sequence[tuple[Site, bytes]]], frozenset[str]]
+
+DIRTY = Refusal(
+    "uncommitted-changes",
+    "the file has changes that are not committed: commit them first, or give --allow-dirty",
+)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """Results and planned changes of a run, before anything is written."""
+
+    results: tuple[FileResult, ...]
+    plan: Plan
+
+    @property
+    def patch(self) -> bytes:
+        """The whole run as one patch."""
+        return emit(delta(change) for change in self.plan.changes if change.writes)
+
+
+def apply(request: Request, *, write: bool = True, choose: Choose | None = None) -> Done:
+    """Rewrite what the request selects; without *write* only say what would be rewritten."""
+    started = clock()
+    target = open_target(request)
+    if not write:
+        done = rewritten(target, target.selection)
+        shown = report(target, done.results, "apply", started, _created(done))
+        return Done(shown, done.patch)
+    notes: list[str] = []
+    with locked(target.root, notes) as ground:
+        selection = _chosen(target, choose)
+        done = rewritten(target, selection)
+        if not any(change.writes for change in done.plan.changes):
+            return Done(report(target, done.results, "apply", started, Written(notes=(*notes,))))
+        with stoppable() as should_stop:
+            return _written(target, done, ground, notes, started, should_stop)
+
+
+def rewritten(target: Target, selection: Selection) -> Rewritten:
+    """Compute the changes of a run: in workers, and again without what cannot be shared."""
+    refused = {} if target.request.allow_dirty else _dirty(target, selection)
+    selection = replace(selection, refused={**selection.refused, **refused})
+
+    def execute(jobs: Sequence[Job], chosen: Selection) -> list[FileResult]:
+        return in_workers(target.view, jobs, target.rules, chosen, workers=target.jobs)
+
+    results, plan = transform(
+        Project(target.view),
+        jobs_of(target),
+        selection,
+        execute,
+        Sources(sources(target.rules), __version__),
+    )
+    return Rewritten(results, plan)
+
+
+def _dirty(target: Target, selection: Selection) -> dict[str, Refusal]:
+    """Refuse the sites of files with uncommitted changes that would be rewritten."""
+    nothing = replace(selection, only=frozenset())
+    found = in_workers(target.view, jobs_of(target), target.rules, nothing, workers=target.jobs)
+    wanted = {
+        result.path: [site.id for site in result.sites if chosen(site, selection)]
+        for result in found
+    }
+    paths = [path for path, ids in wanted.items() if ids]
+    dirty = git.dirty_paths(target.root, paths) if paths else set()
+    return {one: DIRTY for path in dirty for one in wanted[path]}
+
+
+def _chosen(target: Target, choose: Choose | None) -> Selection:
+    """Ask for each site when the user wants to be asked."""
+    if choose is None:
+        return target.selection
+    everything = rewritten(target, target.selection)
+    applied = [
+        site
+        for result in everything.results
+        for site in result.sites
+        if site.status is SiteStatus.APPLIED
+    ]
+    alone = partial(_alone, target)
+    return replace(target.selection, only=choose([(site, alone(site)) for site in applied]))
+
+
+def _alone(target: Target, site: Site) -> bytes:
+    return rewritten(target, replace(target.selection, only=frozenset({site.id}))).patch
+
+
+def _written(
+    target: Target,
+    done: Rewritten,
+    ground: Ground,
+    notes: list[str],
+    started: Clock,
+    should_stop: Callable[[], bool],
+) -> Done:
+    """Write the changes and the record, and report what is on the disk afterwards."""
+
+    def told(outcome: Outcome) -> bytes:
+        return report_json.dumps(_report(target, done, outcome, notes, started))
+
+    outcome = records.apply(
+        ground, done.plan.changes, _details(target, done), report=told, should_stop=should_stop
+    )
+    if outcome.failure and not outcome.interrupted:
+        notes.append(f"nothing was written: {outcome.failure}")
+    return Done(_report(target, done, outcome, notes, started), done.patch)
+
+
+def _report(
+    target: Target, done: Rewritten, outcome: Outcome, notes: Sequence[str], started: Clock
+) -> Report:
+    problems = {one.path: (one.code, one.message) for one in outcome.skipped}
+    if outcome.id is None and not outcome.interrupted:
+        failure = outcome.failure or "no file could be written"
+        for change in done.plan.changes:
+            if change.writes:
+                problems.setdefault(change.path, ("not-written", failure))
+    written = Written(
+        outcome.id,
+        problems,
+        (*notes, *done.plan.notes, *outcome.warnings),
+        outcome.interrupted,
+        tuple(c.path for c in done.plan.changes if c.writes and c.path in outcome.written),
+    )
+    lost = outcome.lost if outcome.id else None
+    return report(target, tuple(_as_written(done.results, lost)), "apply", started, written)
+
+
+def _as_written(results: Sequence[FileResult], lost: frozenset[str] | None) -> Iterator[FileResult]:
+    """Take back the status of sites whose files were not written; *lost* is None for all."""
+    gone = Refusal("not-written", "its file could not be written; see the failures")
+    for result in results:
+        sites = tuple(
+            replace(site, status=SiteStatus.REFUSED, refusal=gone)
+            if site.status is SiteStatus.APPLIED and (lost is None or site.id in lost)
+            else site
+            for site in result.sites
+        )
+        yield replace(result, sites=sites)
+
+
+def _created(done: Rewritten) -> Written:
+    return Written(created=tuple(c.path for c in done.plan.changes if c.writes))
+
+
+def _details(target: Target, done: Rewritten) -> Details:
+    applied = [
+        site
+        for result in done.results
+        for site in result.sites
+        if site.status is SiteStatus.APPLIED
+    ]
+    used = {site.rule for site in applied}
+    return Details(
+        f"hcodemod {__version__}",
+        {rule.name: rule.version for rule in target.rules if rule.name in used},
+        tuple(SiteRef(site.id, site.rule, site.path, site.line) for site in applied),
+    )
+
+
+class stoppable:  # noqa: N801  # reads as a statement
+    """Let the first interrupt end a run after the current rename, and later ones do no more."""
+
+    def __enter__(self) -> Callable[[], bool]:
+        """Catch interrupts from here on; the result says whether one came."""
+        self.asked = False
+        self.before = {
+            name: signal.signal(name, self._ask)
+            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        return lambda: self.asked
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signals back."""
+        for name, handler in self.before.items():
+            signal.signal(name, handler)
