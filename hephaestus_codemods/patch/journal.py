@@ -34,6 +34,8 @@ PLAN, DONE = "plan.json", "done.json"
 KEPT = "kept"
 RUNS, REVERTS = "runs", "reverts"
 _SEALED_AS = "plan"
+#: A link, a pipe or a folder where we put a plain file or a folder.
+_NO_FILE_OF_OURS = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
 _TEMPORARY = re.compile(r"\.hcodemod-[0-9a-f]{16}\.tmp")
 
 
@@ -287,6 +289,8 @@ def _recover_one(ground: Ground, journal: Folder, name: str) -> Recovery:
             present = [known for known in (PLAN, DONE) if folder.stat(known) is not None]
             plan = _read_plan(folder, present[0], ground.key) if present else None
     except (ForgedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_FILE_OF_OURS:
+            raise  # a plan that we could not read is no plan that we may ignore
         return Recovery(warnings=(f"{where} is ignored: {error}",))
     if plan is None:
         return _forget(journal, name)

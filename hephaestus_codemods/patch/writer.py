@@ -190,7 +190,7 @@ def _survey(
     for change in changes:
         try:
             there = paths.look(root, change.path)
-            if there is not None:
+            if there is not None and change.writes:
                 paths.refuse_foreign(there, change.path)
                 found[change.path] = there
         except paths.PathRefusedError as error:

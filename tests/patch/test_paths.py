@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +16,7 @@ from hephaestus_codemods.patch.model import FileChange
 from hephaestus_codemods.patch.paths import PathRefusedError, Why
 from hephaestus_codemods.patch.ulid import new
 
-from .harness import KEY, OLD, Target
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .harness import CHANGES, KEY, OLD, Target
 
 OUTSIDE = [
     "",
@@ -147,6 +144,24 @@ def test_links_and_special_files_are_refused(target: Target) -> None:
     assert why(root, "pipe.py") is Why.SPECIAL
     assert why(root, "socket.py") is Why.SPECIAL
     assert why(root, "pkg") is Why.SPECIAL
+
+
+def test_what_is_behind_a_mount_is_refused() -> None:
+    assert why(Path("/"), "proc/version") is Why.MOUNT
+
+
+def test_a_name_that_the_system_refuses_is_reported(target: Target) -> None:
+    outcome = target.apply((FileChange("x" * 300, None, b"", owners=("s-1",)),))
+
+    assert [file.code for file in outcome.skipped] == ["system-error"]
+    assert "ENAMETOOLONG" in outcome.skipped[0].message
+
+
+def test_a_read_only_file_that_is_only_needed_is_fine(target: Target) -> None:
+    (target.root / "b.py").chmod(0o444)
+    needed = FileChange("b.py", OLD["b.py"], OLD["b.py"], owners=("s-4",))
+
+    assert target.apply((needed, CHANGES[2])).written == ("pkg/c.py",)
 
 
 def test_a_read_only_file_is_left_alone(target: Target) -> None:

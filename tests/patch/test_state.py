@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -241,6 +242,43 @@ def test_records_and_journals_of_others_write_nothing(
     if bring is as_archive:
         assert any("seal" in warning for warning in found.warnings)
         assert any("seal" in warning for warning in history.warnings)
+
+
+def test_what_is_no_transaction_of_ours_is_named_and_left(target: Target) -> None:
+    folder = target.state / "journal"
+    (folder / "not an id").mkdir(parents=True)
+    (folder / "a file").write_bytes(b"")
+    (folder / "a link").symlink_to(target.root)
+    for name, body in (
+        (ulid.new(), {"id": "another", "kind": "runs", "files": [], "made": [], "emptied": []}),
+        (ulid.new(), {"id": "older"}),
+    ):
+        (folder / name).mkdir()
+        (folder / name / "plan.json").write_bytes(state.seal("plan", body, KEY))
+    linked_plan = ulid.new()
+    (folder / linked_plan).mkdir()
+    (folder / linked_plan / "plan.json").symlink_to(target.root / "a.py")
+
+    found = target.recover()
+
+    assert len(found.warnings) == len(list(folder.iterdir())) == 6
+    assert target.tree() == OLD
+
+
+def test_a_plan_that_cannot_be_read_is_not_ignored(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert killed_at(60, target.apply)
+
+    def fail(folder: Folder, name: str) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder.path / name))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "read", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            target.recover()
+    target.recover()
+    assert target.check_whole() == "old"
 
 
 def test_a_second_run_is_refused_at_once(target: Target) -> None:
