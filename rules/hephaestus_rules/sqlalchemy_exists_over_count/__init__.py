@@ -1,0 +1,1 @@
+"""The rule sqlalchemy-exists-over-count."""

@@ -1,0 +1,160 @@
+"""The edits that put a question to the database in the place of fetched rows."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.kit.expressions import Where, comments_in, text_of
+from hephaestus_codemods.project.source import LINE_END
+from hephaestus_codemods.rule import CannotEdit, Change, Edit
+
+if TYPE_CHECKING:
+    from hephaestus_codemods.rule import Import
+    from hephaestus_codemods.project.module import Module
+    from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
+    from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
+    from hephaestus_rules.sqlalchemy_exists_over_count.uses import Truth
+
+STEP = "    "
+
+
+def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> Change:
+    """Ask ``session.query(q.exists()).scalar()`` in the place of *truth*."""
+    start, end = module.source.span(truth.node)
+    first, last = module.source.span(fetch.query)
+    _keep_comments(module, (start, first), (last, end))
+    head = f"{_negation(truth)}{session}.query("
+    inner = _wrapped(module, fetch.query, last_line=_breaks(module, fetch))
+    return Change(
+        (
+            Edit(start, first, head + inner.before),
+            *inner.indents,
+            Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()"),
+        )
+    )
+
+
+def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
+    """Ask ``session.scalar(select(select(...).exists()))`` in the place of *truth*."""
+    assert fetch.source is not None
+    first, last = module.source.span(fetch.query)
+    select = module.source.segment(fetch.source.func)
+    inner = _wrapped(module, fetch.query, last_line=False)
+    return Change(
+        (
+            *_sent(module, fetch, truth.node, _negation(truth)),
+            Edit(first, first, f"{select}({inner.before}"),
+            *inner.indents,
+            Edit(last, last, f"{inner.link}.exists(){inner.after})"),
+        )
+    )
+
+
+def number_of_query(module: Module, fetch: Fetch, number: ast.expr) -> Change:
+    """Turn ``len(q.all())`` into ``q.count()``."""
+    start, end = module.source.span(number)
+    first, last = module.source.span(fetch.node)
+    _keep_comments(module, (start, first), (last, end))
+    lines = LINE_END.search(module.source.segment(fetch.node)) is not None
+    opening, closing = ("(", ")") if lines else ("", "")
+    return Change(
+        (Edit(start, first, opening), _renamed(module, fetch, "count"), Edit(last, end, closing))
+    )
+
+
+def number_of_select(
+    module: Module, fetch: Fetch, number: ast.expr, count: str, new: Import | None
+) -> Change:
+    """Turn ``len(session.scalars(select(M)...).all())`` into a ``SELECT count(*)``."""
+    assert fetch.source is not None
+    entity = fetch.source.args[0]
+    start, end = module.source.span(entity)
+    stop = module.source.span(fetch.source)[1]
+    edits = (
+        *_sent(module, fetch, number, ""),
+        Edit(start, end, f"{count}()"),
+        Edit(stop, stop, f".select_from({module.source.text[start:end]})"),
+        *(_without(module, link) for link in fetch.chain.links if link.name == "order_by"),
+    )
+    return Change(edits, () if new is None else (new,))
+
+
+def _negation(truth: Truth) -> str:
+    return "not " if truth.negated else ""
+
+
+def _keep_comments(module: Module, *spans: tuple[int, int]) -> None:
+    if any(comments_in(module, start, end) for start, end in spans):
+        raise CannotEdit("a comment stands in what would be replaced")
+
+
+def _renamed(module: Module, fetch: Fetch, name: str) -> Edit:
+    assert isinstance(fetch.node.func, ast.Attribute)
+    end = module.source.span(fetch.node.func)[1]
+    return Edit(end - len(fetch.node.func.attr), end, name)
+
+
+def _sent(module: Module, fetch: Fetch, place: ast.expr, negation: str) -> tuple[Edit, ...]:
+    """Return the edits outside of the statement that is sent: it gives one value now."""
+    assert fetch.send is not None
+    assert fetch.session is not None
+    start, end = module.source.span(place)
+    if fetch.is_exec:
+        first, last = module.source.span(fetch.node)
+        _keep_comments(module, (start, first), (last, end))
+        return Edit(start, first, negation), _renamed(module, fetch, "one"), Edit(last, end, "")
+    called, sent = module.source.span(fetch.send.func)[1], module.source.span(fetch.send)[1]
+    _keep_comments(module, (start, called), (sent, end))
+    awaiting = "await " if fetch.is_async else ""
+    session = text_of(module, fetch.session, Where.OPERAND)
+    return Edit(start, called, f"{negation}{awaiting}{session}.scalar"), Edit(sent, end, "")
+
+
+def _without(module: Module, link: Link) -> Edit:
+    assert isinstance(link.call.func, ast.Attribute)
+    start = module.source.span(link.call.func.value)[1]
+    end = module.source.span(link.call)[1]
+    _keep_comments(module, (start, end))
+    return Edit(start, end, "")
+
+
+# --- Layout ---
+
+
+class Wrapping:
+    """The text around an expression that goes into brackets, in lines of its own if it has any."""
+
+    def __init__(self, before: str = "", link: str = "", after: str = "") -> None:
+        self.before = before
+        self.link = link
+        self.after = after
+        self.indents: tuple[Edit, ...] = ()
+
+
+def _breaks(module: Module, fetch: Fetch) -> bool:
+    """Say whether the last call of the chain stands on a line of its own."""
+    start, end = module.source.span(fetch.query)[1], module.source.span(fetch.node)[1]
+    return LINE_END.search(module.source.text[start:end]) is not None
+
+
+def _wrapped(module: Module, node: ast.expr, *, last_line: bool) -> Wrapping:
+    source = module.source
+    start, end = source.span(node)
+    ends = [found.end() + start for found in LINE_END.finditer(source.text[start:end])]
+    if not ends and not last_line:
+        return Wrapping()
+    if _has_long_string(node):
+        return Wrapping()
+    base, eol = source.indent(start), source.newline(start)
+    lined = last_line or source.text[ends[-1] : end].strip().startswith(".")
+    found = Wrapping(eol + base + STEP, eol + base + STEP if lined else "", eol + base)
+    found.indents = tuple(Edit(at, at, STEP) for at in ends if source.text[at] not in "\r\n")
+    return found
+
+
+def _has_long_string(node: ast.expr) -> bool:
+    return any(
+        isinstance(one, ast.Constant | ast.JoinedStr) and one.lineno != one.end_lineno
+        for one in ast.walk(node)
+    )

@@ -1,0 +1,219 @@
+"""What must hold of a query before another question may be asked in its place."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_codemods.project.infer import class_named, has_member
+from hephaestus_codemods.rule import Established, Precondition, Refusal
+from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
+    Entity,
+    Link,
+    entity_of,
+    model_at,
+    only_loads,
+)
+from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hephaestus_codemods.project.models import Model
+    from hephaestus_codemods.project.module import Module
+
+CONDITIONS: Final = frozenset({"filter", "filter_by", "where"})
+JOINS: Final = frozenset({"join", "outerjoin", "join_from", "outerjoin_from"})
+#: Drivers of databases that accept no EXISTS among the columns of a SELECT.
+WITHOUT_EXISTS: Final = ("pyodbc", "pymssql", "aioodbc", "cx-oracle", "oracledb")
+WITH_EXISTS: Final = (
+    "psycopg psycopg2 psycopg2-binary psycopg-binary asyncpg pg8000 pymysql mysqlclient aiomysql "
+    "asyncmy mysql-connector-python mariadb aiosqlite".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a query; with a *refusal* it stays as it is."""
+
+    known: tuple[Precondition, ...] = ()
+    refusal: Refusal | None = None
+
+
+def for_truth(module: Module, fetch: Fetch) -> Facts:
+    """Return what is known before asking for existence."""
+    entity = _entity(module, fetch)
+    if isinstance(entity, Refusal):
+        return Facts(refusal=entity)
+    refusal = (
+        _links(module, fetch, CONDITIONS | JOINS | {"order_by"})
+        or _of_first(fetch, entity)
+        or _dialect_refusal(module)
+    )
+    if refusal is not None:
+        return Facts(refusal=refusal)
+    return Facts((_only_truth(), _one_entity(entity), _dialect(module)))
+
+
+def for_number(module: Module, fetch: Fetch) -> Facts:
+    """Return what is known before asking for the number of rows."""
+    entity = _entity(module, fetch)
+    if isinstance(entity, Refusal):
+        return Facts(refusal=entity)
+    refusal = _links(module, fetch, CONDITIONS | {"order_by"}) or _countable(module, fetch, entity)
+    if refusal is not None:
+        return Facts(refusal=refusal)
+    used = Precondition("only the number of rows is used", Established.PROVED, "len() is around it")
+    return Facts((used, _one_entity(entity)))
+
+
+def is_plain_truth(module: Module, fetch: Fetch) -> bool:
+    """Say whether what ``first()`` gives is true whenever it is not None."""
+    if fetch.rows:
+        return True
+    if fetch.source is None:
+        return False
+    entity = entity_of(module, fetch.source)
+    if entity is None or entity.model is None or entity.column or not entity.model.complete:
+        return entity is not None and entity.column and fetch.send is None
+    cls = class_named(module.project, entity.model.name, module.path)
+    return cls is not None and not any(has_member(cls, one) for one in ("__bool__", "__len__"))
+
+
+def _entity(module: Module, fetch: Fetch) -> Entity | Refusal:
+    if fetch.source is None or fetch.session is None:
+        return Refusal(
+            "unclear-query",
+            "the query is built elsewhere: what it joins, groups or limits cannot be seen here",
+        )
+    found = entity_of(module, fetch.source)
+    if found is None:
+        return Refusal(
+            "not-one-entity",
+            "the query reads several things or an aggregate, which gives a row even for no rows",
+        )
+    return found
+
+
+def _links(module: Module, fetch: Fetch, known: frozenset[str]) -> Refusal | None:
+    for link in fetch.chain.links:
+        if link.name in known or (link.name == "options" and only_loads(module, link.call)):
+            continue
+        if link.name in JOINS:
+            return Refusal(
+                "joined-entities",
+                f"{link.name}() can repeat an entity: rows in the database are not entities in the list",
+            )
+        code = f"query-has-{link.name.strip('_').replace('_', '-')}"
+        return Refusal(code, f"{link.name}() decides which rows are fetched, or how")
+    return None
+
+
+def _of_first(fetch: Fetch, entity: Entity) -> Refusal | None:
+    if fetch.gives is not Gives.FIRST:
+        return None
+    if fetch.chain.names & (JOINS - {"join"}):
+        return Refusal("joined-entities", "an outer join can give None for a row that exists")
+    if fetch.send is not None and not fetch.rows and (entity.column or entity.model is None):
+        return Refusal(
+            "null-value", "the first value can be NULL, which is None although a row exists"
+        )
+    return None
+
+
+def _countable(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
+    if fetch.unique:
+        return Refusal("joined-entities", "unique() counts entities, COUNT(*) counts rows")
+    if entity.model is None:
+        return Refusal(
+            "unclear-entity", "what the query reads cannot be seen: it may be no single entity"
+        )
+    for link in fetch.chain.links:
+        if link.name in CONDITIONS and fetch.send is None and not entity.column:
+            refusal = _conditions(module, link, entity.model)
+            if refusal is not None:
+                return refusal
+        if link.name == "order_by" and fetch.send is not None and not _is_mere_order(module, link):
+            return Refusal(
+                "query-has-order-by",
+                "COUNT(*) takes no order, and what stands in order_by() is more than columns",
+            )
+    if fetch.send is None and any(one.lazy == "joined" for one in entity.model.relationships):
+        return None
+    return None
+
+
+def _is_mere_order(module: Module, link: Link) -> bool:
+    return not link.call.keywords and all(_is_ordering(module, one) for one in link.call.args)
+
+
+def _is_ordering(module: Module, node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=inner, attr="asc" | "desc"), args=[], keywords=[]):
+            return _is_ordering(module, inner)
+        case ast.Call(func=function, args=[inner], keywords=[]):
+            name = module.qualified_name(function)
+            return name in ("sqlalchemy.asc", "sqlalchemy.desc") and _is_ordering(module, inner)
+        case ast.Attribute(value=owner, attr=name):
+            model = model_at(module, owner)
+            return model is not None and model.column(name) is not None
+    return False
+
+
+def _conditions(module: Module, link: Link, model: Model) -> Refusal | None:
+    """Refuse conditions on other tables: they multiply rows, which a legacy query makes unique."""
+    if any(isinstance(one, ast.Starred | ast.Name) for one in link.call.args):
+        return Refusal(
+            "unclear-condition",
+            "the condition is built elsewhere and may name another table: rows would be repeated",
+        )
+    others = {one.name for one in _models(module, link)} - {model.name}
+    if others:
+        return Refusal(
+            "joined-entities",
+            f"the condition names {min(others)} too: its rows repeat an entity, which the list has once",
+        )
+    return None
+
+
+def _models(module: Module, link: Link) -> Iterator[Model]:
+    for argument in (*link.call.args, *(one.value for one in link.call.keywords)):
+        for node in ast.walk(argument):
+            found = model_at(module, node) if isinstance(node, ast.Name | ast.Attribute) else None
+            if found is not None:
+                yield found
+
+
+def _only_truth() -> Precondition:
+    detail = "it is compared with zero or None, or stands in a condition"
+    return Precondition("only the existence of rows is used", Established.PROVED, detail)
+
+
+def _one_entity(entity: Entity) -> Precondition:
+    name = "the query reads one entity"
+    if entity.model is not None:
+        return Precondition(name, Established.PROVED, f"{entity.model.name} is mapped")
+    detail = f"{ast.unparse(entity.node)} cannot be seen: it could be an aggregate"
+    return Precondition(name, Established.ASSUMED, detail)
+
+
+def _dialect_refusal(module: Module) -> Refusal | None:
+    target = module.project.target
+    driver = next((one for one in WITHOUT_EXISTS if target.has(one)), None)
+    if driver is None:
+        return None
+    return Refusal(
+        "no-select-exists",
+        f"{driver} is required: SQL Server and Oracle accept no EXISTS among the columns of a SELECT",
+    )
+
+
+def _dialect(module: Module) -> Precondition:
+    name = "the database accepts SELECT EXISTS (...)"
+    target = module.project.target
+    driver = next((one for one in WITH_EXISTS if target.has(one)), None)
+    if driver is None:
+        detail = "no manifest names a driver: SQL Server and Oracle would not"
+        return Precondition(name, Established.ASSUMED, detail)
+    return Precondition(name, Established.PROVED, f"{driver} is required")

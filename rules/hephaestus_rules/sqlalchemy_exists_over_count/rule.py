@@ -1,0 +1,131 @@
+"""sqlalchemy-exists-over-count: ask the database whether rows exist, or how many."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.kit.expressions import Where, text_of
+from hephaestus_codemods.kit.names import name_for
+from hephaestus_codemods.rule import Finding, Rule, Safety, Task, refuse
+from hephaestus_rules.sqlalchemy_exists_over_count import edits
+from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of
+from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
+    for_number,
+    for_truth,
+    is_plain_truth,
+)
+from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
+    Truth,
+    truth_of_first,
+    truth_of_list,
+    truth_of_number,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.rule import Options
+
+
+def find(module: Module, options: Options) -> Iterator[Finding]:
+    """Yield every fetch of which only the truth or the number of rows is used."""
+    for call in module.calls:
+        found = _found(module, call)
+        if found is not None:
+            yield found
+
+
+def _found(module: Module, call: ast.Call) -> Finding | None:
+    fetch = fetch_of(module, call)
+    if fetch is None:
+        return None
+    number = _length(module, fetch)
+    truth = _truth(module, fetch, number)
+    if truth is not None:
+        return _ask_truth(module, fetch, truth)
+    return _ask_number(module, fetch, number) if number is not None else None
+
+
+def _length(module: Module, fetch: Fetch) -> ast.Call | None:
+    """Return the ``len(...)`` around *fetch*."""
+    parent = module.parents.get(fetch.node)
+    if fetch.gives is not Gives.LIST or not isinstance(parent, ast.Call):
+        return None
+    is_length = module.qualified_name(parent.func) == "builtins.len" and not parent.keywords
+    return parent if is_length and parent.args == [fetch.node] else None
+
+
+def _truth(module: Module, fetch: Fetch, number: ast.Call | None) -> Truth | None:
+    if number is not None:
+        return truth_of_number(module, number)
+    if fetch.gives is Gives.NUMBER:
+        return truth_of_number(module, fetch.node)
+    if fetch.gives is Gives.LIST:
+        return truth_of_list(module, fetch.node)
+    truth = truth_of_first(module, fetch.node)
+    if truth is None and is_plain_truth(module, fetch):
+        truth = truth_of_list(module, fetch.node)
+    return truth
+
+
+def _ask_truth(module: Module, fetch: Fetch, truth: Truth) -> Finding:
+    facts = for_truth(module, fetch)
+    if facts.refusal is not None:
+        return refuse(truth.node, facts.refusal.code, facts.refusal.message)
+    base = Safety.SAFE if fetch.gives is Gives.NUMBER else Safety.REVIEW
+    message = "ask whether a row exists instead of " + _avoided(fetch)
+    if fetch.send is not None:
+        change = lambda: edits.truth_of_select(module, fetch, truth)  # noqa: E731
+        return Finding(truth.node, message, base, facts.known, change)
+    assert fetch.session is not None
+    session = text_of(module, fetch.session, Where.OPERAND)
+    return Finding(
+        truth.node,
+        message,
+        base,
+        facts.known,
+        lambda: edits.truth_of_query(module, fetch, truth, session),
+    )
+
+
+def _avoided(fetch: Fetch) -> str:
+    return {
+        Gives.NUMBER: "counting them all",
+        Gives.LIST: "fetching them all",
+        Gives.FIRST: "fetching one",
+    }[fetch.gives]
+
+
+def _ask_number(module: Module, fetch: Fetch, number: ast.Call) -> Finding:
+    facts = for_number(module, fetch)
+    if facts.refusal is not None:
+        return refuse(number, facts.refusal.code, facts.refusal.message)
+    message = "count the rows in the database instead of fetching them"
+    if fetch.send is None:
+        change = lambda: edits.number_of_query(module, fetch, number)  # noqa: E731
+        return Finding(number, message, Safety.REVIEW, facts.known, change)
+    count = name_for(module, "sqlalchemy.func", number)
+    if count is None:
+        return refuse(number, "no-name", "the name func is taken here: import it under another")
+    return Finding(
+        number,
+        message,
+        Safety.REVIEW,
+        facts.known,
+        lambda: edits.number_of_select(module, fetch, number, f"{count[0]}.count", count[1]),
+    )
+
+
+RULE = Rule(
+    __name__,
+    summary="Ask the database whether rows exist, or how many, instead of fetching them",
+    find=find,
+    needles=(
+        (b"sqlalchemy", b"sqlmodel", b".query"),
+        (b".count()", b".all()", b".first()", b".fetchall()"),
+    ),
+    tasks=(Task.API,),
+    safety=Safety.REVIEW,
+)
