@@ -18,8 +18,19 @@ SESSIONS: Final = kinds.SESSIONS | kinds.ASYNC_SESSIONS
 #: Loading strategies: they change how much is read of an entity, not how many there are.
 LOADERS: Final = frozenset(
     f"sqlalchemy.orm.{name}"
-    for name in "selectinload subqueryload lazyload load_only noload raiseload immediateload defer "
-    "undefer undefer_group joinedload".split()
+    for name in [
+        "selectinload",
+        "subqueryload",
+        "lazyload",
+        "load_only",
+        "noload",
+        "raiseload",
+        "immediateload",
+        "defer",
+        "undefer",
+        "undefer_group",
+        "joinedload",
+    ]
 )
 
 
@@ -29,19 +40,6 @@ class Link:
 
     name: str
     call: ast.Call
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """``root.one(...).two(...)``: what it starts with, and its calls in the order they run."""
-
-    root: ast.expr
-    links: tuple[Link, ...]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The methods that are called."""
-        return frozenset(link.name for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +53,6 @@ class Entity:
     node: ast.expr
     model: Model | None
     column: bool
-
-
-def chain_of(node: ast.expr) -> Chain:
-    """Take *node* apart into the calls it is made of."""
-    links: list[Link] = []
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        links.append(Link(node.func.attr, node))
-        node = node.func.value
-    return Chain(node, tuple(reversed(links)))
 
 
 def entity_of(module: Module, call: ast.Call) -> Entity | None:

@@ -10,8 +10,8 @@ from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
 
 if TYPE_CHECKING:
-    from hephaestus_codemods.rule import Import
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.rule import Import
     from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
     from hephaestus_rules.sqlalchemy_exists_over_count.uses import Truth
@@ -75,7 +75,7 @@ def number_of_select(
         *_sent(module, fetch, number, ""),
         Edit(start, end, f"{count}()"),
         Edit(stop, stop, f".select_from({module.source.text[start:end]})"),
-        *(_without(module, link) for link in fetch.chain.links if link.name == "order_by"),
+        *(_without(module, link) for link in fetch.links if link.name == "order_by"),
     )
     return Change(edits, () if new is None else (new,))
 
@@ -100,6 +100,11 @@ def _sent(module: Module, fetch: Fetch, place: ast.expr, negation: str) -> tuple
     assert fetch.send is not None
     assert fetch.session is not None
     start, end = module.source.span(place)
+    if fetch.holder is not None:
+        first, last = module.source.span(fetch.holder)
+        _keep_comments(module, (last, end))
+        one = "scalar" if _is_execute(fetch.send) else "one"
+        return Edit(start, first, negation), Edit(last, end, f".{one}()")
     if fetch.is_exec:
         first, last = module.source.span(fetch.node)
         _keep_comments(module, (start, first), (last, end))
@@ -109,6 +114,10 @@ def _sent(module: Module, fetch: Fetch, place: ast.expr, negation: str) -> tuple
     awaiting = "await " if fetch.is_async else ""
     session = text_of(module, fetch.session, Where.OPERAND)
     return Edit(start, called, f"{negation}{awaiting}{session}.scalar"), Edit(sent, end, "")
+
+
+def _is_execute(send: ast.Call) -> bool:
+    return isinstance(send.func, ast.Attribute) and send.func.attr == "execute"
 
 
 def _without(module: Module, link: Link) -> Edit:

@@ -8,13 +8,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
-from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
-    QUERIES,
-    SELECTS,
-    SESSIONS,
-    Chain,
-    Link,
-    chain_of,
+from hephaestus_rules.sqlalchemy_exists_over_count.chains import QUERIES, SELECTS, SESSIONS, Link
+from hephaestus_rules.sqlalchemy_exists_over_count.origins import (
+    only_binding,
+    origin_of,
+    reads_of,
 )
 
 if TYPE_CHECKING:
@@ -37,19 +35,26 @@ class Fetch:
 
     *node* is the whole expression. *query* is what is asked: the legacy query without its last
     call, or the ``select(...)``. *send* is the call that sends a select, None for a legacy query.
-    *rows* says that the result holds rows, even for one entity.
+    *rows* says that the result holds rows, even for one entity. *holder* is the read of the
+    variable that holds the result, if there is one.
     """
 
     node: ast.Call
     gives: Gives
     query: ast.expr
     source: ast.Call | None
-    chain: Chain
+    links: tuple[Link, ...]
     send: ast.Call | None = None
     session: ast.expr | None = None
     is_async: bool = False
     unique: bool = False
     rows: bool = False
+    holder: ast.Name | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The methods that may have been called on the query."""
+        return frozenset(link.name for link in self.links)
 
     @property
     def is_exec(self) -> bool:
@@ -75,14 +80,11 @@ def fetch_of(module: Module, node: ast.expr) -> Fetch | None:
 def _of_query(module: Module, node: ast.Call, gives: Gives) -> Fetch:
     assert isinstance(node.func, ast.Attribute)
     query = node.func.value
-    chain = chain_of(query)
-    at = next((n for n, one in enumerate(chain.links) if _queries(module, one.call)), None)
-    if at is None:
-        return Fetch(node, gives, query, None, chain)
-    source = chain.links[at].call
-    assert isinstance(source.func, ast.Attribute)
-    rest = Chain(source, chain.links[at + 1 :])
-    return Fetch(node, gives, query, source, rest, session=source.func.value)
+    origin = origin_of(module, query, lambda call: _queries(module, call))
+    if origin is None:
+        return Fetch(node, gives, query, None, ())
+    assert isinstance(origin.source.func, ast.Attribute)
+    return Fetch(node, gives, query, origin.source, origin.links, session=origin.source.func.value)
 
 
 def _queries(module: Module, call: ast.Call) -> bool:
@@ -93,42 +95,46 @@ def _queries(module: Module, call: ast.Call) -> bool:
 def _of_select(module: Module, node: ast.Call, gives: Gives) -> Fetch | None:
     assert isinstance(node.func, ast.Attribute)
     result, between = _unwrapped(node.func.value)
+    holder = result if isinstance(result, ast.Name) else None
+    if holder is not None:
+        held = _held(module, holder)
+        if held is None:
+            return None
+        result = held
     awaited = isinstance(result, ast.Await)
     send = result.value if isinstance(result, ast.Await) else result
     session = _sender(module, send)
-    if session is None or not isinstance(send, ast.Call) or len(send.args) != 1:
+    if session is None or not isinstance(send, ast.Call) or len(send.args) != 1 or send.keywords:
         return None
     if (module.kind(session) in kinds.ASYNC_SESSIONS) is not awaited:
         return None
     is_execute = _method(send) == "execute"
     if not is_execute and "scalars" in between:
         return None
-    source, chain = selected(module, send.args[0])
+    query = send.args[0]
+    origin = origin_of(module, query, lambda call: module.qualified_name(call.func) in SELECTS)
+    if origin is None and kinds.SELECT not in kinds.lineage(module.kind(query) or ""):
+        return None
     return Fetch(
         node,
         gives,
-        send.args[0],
-        source,
-        chain,
+        query,
+        origin.source if origin else None,
+        origin.links if origin else (),
         send,
         session,
         is_async=awaited,
         unique="unique" in between,
         rows=is_execute and "scalars" not in between,
+        holder=holder,
     )
 
 
-def selected(module: Module, node: ast.expr) -> tuple[ast.Call | None, Chain]:
-    """Return the ``select(...)`` that *node* starts with, and what is called on it."""
-    links: list[Link] = []
-    while isinstance(node, ast.Call):
-        if module.qualified_name(node.func) in SELECTS:
-            return node, Chain(node, tuple(reversed(links)))
-        if not isinstance(node.func, ast.Attribute):
-            break
-        links.append(Link(node.func.attr, node))
-        node = node.func.value
-    return None, Chain(node, tuple(reversed(links)))
+def _held(module: Module, holder: ast.Name) -> ast.expr | None:
+    """Return the result that *holder* names, if it is read only here."""
+    binding = only_binding(module, holder)
+    reads = reads_of(module, binding) if binding is not None else None
+    return binding.value if binding is not None and reads == (holder,) else None
 
 
 def _unwrapped(node: ast.expr) -> tuple[ast.expr, frozenset[str]]:

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.expressions import Where, text_of
 from hephaestus_codemods.project.infer import class_named, has_member
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
@@ -16,6 +17,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     only_loads,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
+from hephaestus_rules.sqlalchemy_exists_over_count.origins import bindings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +29,21 @@ CONDITIONS: Final = frozenset({"filter", "filter_by", "where"})
 JOINS: Final = frozenset({"join", "outerjoin", "join_from", "outerjoin_from"})
 #: Drivers of databases that accept no EXISTS among the columns of a SELECT.
 WITHOUT_EXISTS: Final = ("pyodbc", "pymssql", "aioodbc", "cx-oracle", "oracledb")
-WITH_EXISTS: Final = (
-    "psycopg psycopg2 psycopg2-binary psycopg-binary asyncpg pg8000 pymysql mysqlclient aiomysql "
-    "asyncmy mysql-connector-python mariadb aiosqlite".split()
-)
+WITH_EXISTS: Final = [
+    "psycopg",
+    "psycopg2",
+    "psycopg2-binary",
+    "psycopg-binary",
+    "asyncpg",
+    "pg8000",
+    "pymysql",
+    "mysqlclient",
+    "aiomysql",
+    "asyncmy",
+    "mysql-connector-python",
+    "mariadb",
+    "aiosqlite",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,35 @@ def for_number(module: Module, fetch: Fetch) -> Facts:
     return Facts((used, _one_entity(entity)))
 
 
+def is_inline(fetch: Fetch) -> bool:
+    """Say whether the query starts where it is sent."""
+    return any(one is fetch.source for one in ast.walk(fetch.query))
+
+
+def gains_nothing(module: Module, fetch: Fetch) -> bool:
+    """Say whether one column of one row is fetched: that costs as much as to ask for it."""
+    if fetch.gives is Gives.NUMBER or fetch.source is None:
+        return False
+    entity = entity_of(module, fetch.source)
+    is_narrow = entity is None or entity.column
+    return (
+        is_narrow
+        and ("limit" in fetch.names or fetch.send is None)
+        and (fetch.gives is Gives.FIRST or "limit" in fetch.names)
+    )
+
+
+def session_text(module: Module, fetch: Fetch) -> str:
+    """Return how the session of a legacy query is written at its place."""
+    assert fetch.session is not None
+    same = (
+        isinstance(fetch.session, ast.Name) and len(bindings_of(module, fetch.session) or "12") == 1
+    )
+    if is_inline(fetch) or same:
+        return text_of(module, fetch.session, Where.OPERAND)
+    return f"{text_of(module, fetch.query, Where.OPERAND)}.session"
+
+
 def is_plain_truth(module: Module, fetch: Fetch) -> bool:
     """Say whether what ``first()`` gives is true whenever it is not None."""
     if fetch.rows:
@@ -97,7 +139,7 @@ def _entity(module: Module, fetch: Fetch) -> Entity | Refusal:
 
 
 def _links(module: Module, fetch: Fetch, known: frozenset[str]) -> Refusal | None:
-    for link in fetch.chain.links:
+    for link in fetch.links:
         if link.name in known or (link.name == "options" and only_loads(module, link.call)):
             continue
         if link.name in JOINS:
@@ -113,7 +155,7 @@ def _links(module: Module, fetch: Fetch, known: frozenset[str]) -> Refusal | Non
 def _of_first(fetch: Fetch, entity: Entity) -> Refusal | None:
     if fetch.gives is not Gives.FIRST:
         return None
-    if fetch.chain.names & (JOINS - {"join"}):
+    if fetch.names & (JOINS - {"join"}):
         return Refusal("joined-entities", "an outer join can give None for a row that exists")
     if fetch.send is not None and not fetch.rows and (entity.column or entity.model is None):
         return Refusal(
@@ -123,13 +165,18 @@ def _of_first(fetch: Fetch, entity: Entity) -> Refusal | None:
 
 
 def _countable(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
+    if fetch.send is not None and not is_inline(fetch):
+        return Refusal(
+            "built-elsewhere",
+            "the select is built in another statement: count the rows of that one, written anew",
+        )
     if fetch.unique:
         return Refusal("joined-entities", "unique() counts entities, COUNT(*) counts rows")
     if entity.model is None:
         return Refusal(
             "unclear-entity", "what the query reads cannot be seen: it may be no single entity"
         )
-    for link in fetch.chain.links:
+    for link in fetch.links:
         if link.name in CONDITIONS and fetch.send is None and not entity.column:
             refusal = _conditions(module, link, entity.model)
             if refusal is not None:
@@ -139,8 +186,6 @@ def _countable(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
                 "query-has-order-by",
                 "COUNT(*) takes no order, and what stands in order_by() is more than columns",
             )
-    if fetch.send is None and any(one.lazy == "joined" for one in entity.model.relationships):
-        return None
     return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.kit.expressions import Where, text_of
 from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.rule import Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_exists_over_count import edits
@@ -13,7 +12,9 @@ from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, 
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     for_number,
     for_truth,
+    gains_nothing,
     is_plain_truth,
+    session_text,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
     Truth,
@@ -40,6 +41,8 @@ def find(module: Module, options: Options) -> Iterator[Finding]:
 def _found(module: Module, call: ast.Call) -> Finding | None:
     fetch = fetch_of(module, call)
     if fetch is None:
+        return None
+    if gains_nothing(module, fetch):
         return None
     number = _length(module, fetch)
     truth = _truth(module, fetch, number)
@@ -79,8 +82,7 @@ def _ask_truth(module: Module, fetch: Fetch, truth: Truth) -> Finding:
     if fetch.send is not None:
         change = lambda: edits.truth_of_select(module, fetch, truth)  # noqa: E731
         return Finding(truth.node, message, base, facts.known, change)
-    assert fetch.session is not None
-    session = text_of(module, fetch.session, Where.OPERAND)
+    session = session_text(module, fetch)
     return Finding(
         truth.node,
         message,
