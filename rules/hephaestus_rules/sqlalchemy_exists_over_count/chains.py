@@ -18,19 +18,10 @@ SESSIONS: Final = kinds.SESSIONS | kinds.ASYNC_SESSIONS
 #: Loading strategies: they change how much is read of an entity, not how many there are.
 LOADERS: Final = frozenset(
     f"sqlalchemy.orm.{name}"
-    for name in [
-        "selectinload",
-        "subqueryload",
-        "lazyload",
-        "load_only",
-        "noload",
-        "raiseload",
-        "immediateload",
-        "defer",
-        "undefer",
-        "undefer_group",
-        "joinedload",
-    ]
+    for name in (
+        *("selectinload", "subqueryload", "joinedload", "lazyload", "immediateload", "noload"),
+        *("raiseload", "load_only", "defer", "undefer", "undefer_group"),
+    )
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.expressions import Where, comments_in, text_of
@@ -11,7 +12,6 @@ from hephaestus_codemods.rule import CannotEdit, Change, Edit
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.rule import Import
     from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
     from hephaestus_rules.sqlalchemy_exists_over_count.uses import Truth
@@ -30,7 +30,7 @@ def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> 
         (
             Edit(start, first, head + inner.before),
             *inner.indents,
-            Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()"),
+            _shortened(module, Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")),
         )
     )
 
@@ -64,20 +64,29 @@ def number_of_query(module: Module, fetch: Fetch, number: ast.expr) -> Change:
 
 
 def number_of_select(
-    module: Module, fetch: Fetch, number: ast.expr, count: str, new: Import | None
-) -> Change:
-    """Turn ``len(session.scalars(select(M)...).all())`` into a ``SELECT count(*)``."""
+    module: Module, fetch: Fetch, number: ast.expr, table: ast.expr, count: str
+) -> tuple[Edit, ...]:
+    """Turn ``len(session.scalars(select(M)...).all())`` into a ``SELECT count(*)`` of *table*."""
     assert fetch.source is not None
     entity = fetch.source.args[0]
     start, end = module.source.span(entity)
     stop = module.source.span(fetch.source)[1]
-    edits = (
-        *_sent(module, fetch, number, ""),
-        Edit(start, end, f"{count}()"),
-        Edit(stop, stop, f".select_from({module.source.text[start:end]})"),
-        *(_without(module, link) for link in fetch.links if link.name == "order_by"),
-    )
-    return Change(edits, () if new is None else (new,))
+    origin = f".select_from({module.source.segment(table)})"
+    gone = [_without(module, link) for link in fetch.links if link.name == "order_by"]
+    if gone and gone[0].start == stop:
+        gone[0] = replace(gone[0], text=origin)
+    else:
+        gone.append(Edit(stop, stop, origin))
+    sent = _sent(module, fetch, number, "")
+    counted = Edit(start, end, f"{count}()")
+    return (*sent, counted, *gone)
+
+
+def _shortened(module: Module, edit: Edit) -> Edit:
+    """Return *edit* without the text that it has in common with the file at its start."""
+    old = module.source.text[edit.start : edit.end]
+    same = max(n for n in range(len(old) + 1) if edit.text.startswith(old[:n]))
+    return Edit(edit.start + same, edit.end, edit.text[same:])
 
 
 def _negation(truth: Truth) -> str:

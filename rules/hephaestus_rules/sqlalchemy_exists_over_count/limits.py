@@ -29,21 +29,11 @@ CONDITIONS: Final = frozenset({"filter", "filter_by", "where"})
 JOINS: Final = frozenset({"join", "outerjoin", "join_from", "outerjoin_from"})
 #: Drivers of databases that accept no EXISTS among the columns of a SELECT.
 WITHOUT_EXISTS: Final = ("pyodbc", "pymssql", "aioodbc", "cx-oracle", "oracledb")
-WITH_EXISTS: Final = [
-    "psycopg",
-    "psycopg2",
-    "psycopg2-binary",
-    "psycopg-binary",
-    "asyncpg",
-    "pg8000",
-    "pymysql",
-    "mysqlclient",
-    "aiomysql",
-    "asyncmy",
-    "mysql-connector-python",
-    "mariadb",
+WITH_EXISTS: Final = (
+    *("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
+    *("pymysql", "mysqlclient", "aiomysql", "asyncmy", "mysql-connector-python", "mariadb"),
     "aiosqlite",
-]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +69,15 @@ def for_number(module: Module, fetch: Fetch) -> Facts:
         return Facts(refusal=refusal)
     used = Precondition("only the number of rows is used", Established.PROVED, "len() is around it")
     return Facts((used, _one_entity(entity)))
+
+
+def table_of(module: Module, fetch: Fetch) -> ast.expr:
+    """Return the expression of the class that the query reads."""
+    assert fetch.source is not None
+    entity = entity_of(module, fetch.source)
+    assert entity is not None
+    inside = entity.column and isinstance(entity.node, ast.Attribute)
+    return entity.node.value if inside and isinstance(entity.node, ast.Attribute) else entity.node
 
 
 def is_inline(fetch: Fetch) -> bool:
@@ -145,7 +144,7 @@ def _links(module: Module, fetch: Fetch, known: frozenset[str]) -> Refusal | Non
         if link.name in JOINS:
             return Refusal(
                 "joined-entities",
-                f"{link.name}() can repeat an entity: rows in the database are not entities in the list",
+                f"{link.name}() can repeat an entity, which the list has once",
             )
         code = f"query-has-{link.name.strip('_').replace('_', '-')}"
         return Refusal(code, f"{link.name}() decides which rows are fetched, or how")
@@ -217,7 +216,7 @@ def _conditions(module: Module, link: Link, model: Model) -> Refusal | None:
     if others:
         return Refusal(
             "joined-entities",
-            f"the condition names {min(others)} too: its rows repeat an entity, which the list has once",
+            f"the condition names {min(others)} too: its rows repeat what the list has once",
         )
     return None
 
@@ -250,7 +249,7 @@ def _dialect_refusal(module: Module) -> Refusal | None:
         return None
     return Refusal(
         "no-select-exists",
-        f"{driver} is required: SQL Server and Oracle accept no EXISTS among the columns of a SELECT",
+        f"SQL Server and Oracle, for which {driver} is required, cannot SELECT EXISTS (...)",
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.names import name_for
-from hephaestus_codemods.rule import Finding, Rule, Safety, Task, refuse
+from hephaestus_codemods.rule import Change, Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_exists_over_count import edits
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
+    Facts,
     for_number,
     for_truth,
     gains_nothing,
     is_plain_truth,
     session_text,
+    table_of,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
     Truth,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Options
+
+
+COUNTED: Final = "count the rows in the database instead of fetching them"
 
 
 def find(module: Module, options: Options) -> Iterator[Finding]:
@@ -104,20 +109,24 @@ def _ask_number(module: Module, fetch: Fetch, number: ast.Call) -> Finding:
     facts = for_number(module, fetch)
     if facts.refusal is not None:
         return refuse(number, facts.refusal.code, facts.refusal.message)
-    message = "count the rows in the database instead of fetching them"
     if fetch.send is None:
         change = lambda: edits.number_of_query(module, fetch, number)  # noqa: E731
-        return Finding(number, message, Safety.REVIEW, facts.known, change)
-    count = name_for(module, "sqlalchemy.func", number)
-    if count is None:
+        return Finding(number, COUNTED, Safety.REVIEW, facts.known, change)
+    return _ask_count(module, fetch, number, facts)
+
+
+def _ask_count(module: Module, fetch: Fetch, number: ast.Call, facts: Facts) -> Finding:
+    func = name_for(module, "sqlalchemy.func", number)
+    if func is None:
         return refuse(number, "no-name", "the name func is taken here: import it under another")
-    return Finding(
-        number,
-        message,
-        Safety.REVIEW,
-        facts.known,
-        lambda: edits.number_of_select(module, fetch, number, f"{count[0]}.count", count[1]),
-    )
+    name, new = func
+    table = table_of(module, fetch)
+
+    def change() -> Change:
+        made = edits.number_of_select(module, fetch, number, table, f"{name}.count")
+        return Change(made, () if new is None else (new,))
+
+    return Finding(number, COUNTED, Safety.REVIEW, facts.known, change)
 
 
 RULE = Rule(
