@@ -46,14 +46,16 @@ class Entity:
     column: bool
 
 
-def entity_of(module: Module, call: ast.Call) -> Entity | None:
-    """Return the one thing that ``query(...)`` or ``select(...)`` reads.
+def entity_of(module: Module, source: ast.expr) -> Entity | None:
+    """Return the one thing that ``query(...)``, ``select(...)`` or ``M.query`` reads.
 
     None when there are several, or when it is computed: an aggregate gives a row for no rows.
     """
-    if len(call.args) != 1 or call.keywords:
+    if isinstance(source, ast.Attribute):
+        return Entity(source.value, model_at(module, source.value), column=False)
+    if not isinstance(source, ast.Call) or len(source.args) != 1 or source.keywords:
         return None
-    node = call.args[0]
+    node = source.args[0]
     if not isinstance(node, ast.Name | ast.Attribute):
         return None
     model = model_at(module, node)

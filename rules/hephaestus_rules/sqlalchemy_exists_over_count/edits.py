@@ -19,25 +19,20 @@ if TYPE_CHECKING:
 STEP = "    "
 
 
-def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> Change:
+def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> tuple[Edit, ...]:
     """Ask ``session.query(q.exists()).scalar()`` in the place of *truth*."""
     start, end = module.source.span(truth.node)
     first, last = module.source.span(fetch.query)
-    _keep_comments(module, (start, first), (last, end))
+    keep_comments(module, (start, first), (last, end))
     head = f"{_negation(truth)}{session}.query("
     inner = _wrapped(module, fetch.query, last_line=_breaks(module, fetch))
-    return Change(
-        (
-            Edit(start, first, head + inner.before),
-            *inner.indents,
-            _shortened(module, Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")),
-        )
-    )
+    tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
+    return (Edit(start, first, head + inner.before), *inner.indents, _shortened(module, tail))
 
 
 def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
     """Ask ``session.scalar(select(select(...).exists()))`` in the place of *truth*."""
-    assert fetch.source is not None
+    assert isinstance(fetch.source, ast.Call)
     first, last = module.source.span(fetch.query)
     select = module.source.segment(fetch.source.func)
     inner = _wrapped(module, fetch.query, last_line=False)
@@ -55,7 +50,7 @@ def number_of_query(module: Module, fetch: Fetch, number: ast.expr) -> Change:
     """Turn ``len(q.all())`` into ``q.count()``."""
     start, end = module.source.span(number)
     first, last = module.source.span(fetch.node)
-    _keep_comments(module, (start, first), (last, end))
+    keep_comments(module, (start, first), (last, end))
     lines = LINE_END.search(module.source.segment(fetch.node)) is not None
     opening, closing = ("(", ")") if lines else ("", "")
     return Change(
@@ -67,7 +62,7 @@ def number_of_select(
     module: Module, fetch: Fetch, number: ast.expr, table: ast.expr, count: str
 ) -> tuple[Edit, ...]:
     """Turn ``len(session.scalars(select(M)...).all())`` into a ``SELECT count(*)`` of *table*."""
-    assert fetch.source is not None
+    assert isinstance(fetch.source, ast.Call)
     entity = fetch.source.args[0]
     start, end = module.source.span(entity)
     stop = module.source.span(fetch.source)[1]
@@ -93,7 +88,8 @@ def _negation(truth: Truth) -> str:
     return "not " if truth.negated else ""
 
 
-def _keep_comments(module: Module, *spans: tuple[int, int]) -> None:
+def keep_comments(module: Module, *spans: tuple[int, int]) -> None:
+    """Raise CannotEdit when an edit would delete a comment in one of *spans*."""
     if any(comments_in(module, start, end) for start, end in spans):
         raise CannotEdit("a comment stands in what would be replaced")
 
@@ -111,15 +107,15 @@ def _sent(module: Module, fetch: Fetch, place: ast.expr, negation: str) -> tuple
     start, end = module.source.span(place)
     if fetch.holder is not None:
         first, last = module.source.span(fetch.holder)
-        _keep_comments(module, (last, end))
+        keep_comments(module, (last, end))
         one = "scalar" if _is_execute(fetch.send) else "one"
         return Edit(start, first, negation), Edit(last, end, f".{one}()")
     if fetch.is_exec:
         first, last = module.source.span(fetch.node)
-        _keep_comments(module, (start, first), (last, end))
+        keep_comments(module, (start, first), (last, end))
         return Edit(start, first, negation), _renamed(module, fetch, "one"), Edit(last, end, "")
     called, sent = module.source.span(fetch.send.func)[1], module.source.span(fetch.send)[1]
-    _keep_comments(module, (start, called), (sent, end))
+    keep_comments(module, (start, called), (sent, end))
     awaiting = "await " if fetch.is_async else ""
     session = text_of(module, fetch.session, Where.OPERAND)
     return Edit(start, called, f"{negation}{awaiting}{session}.scalar"), Edit(sent, end, "")
@@ -133,7 +129,7 @@ def _without(module: Module, link: Link) -> Edit:
     assert isinstance(link.call.func, ast.Attribute)
     start = module.source.span(link.call.func.value)[1]
     end = module.source.span(link.call)[1]
-    _keep_comments(module, (start, end))
+    keep_comments(module, (start, end))
     return Edit(start, end, "")
 
 

@@ -42,7 +42,7 @@ class Fetch:
     node: ast.Call
     gives: Gives
     query: ast.expr
-    source: ast.Call | None
+    source: ast.expr | None
     links: tuple[Link, ...]
     send: ast.Call | None = None
     session: ast.expr | None = None
@@ -80,16 +80,22 @@ def fetch_of(module: Module, node: ast.expr) -> Fetch | None:
 def _of_query(module: Module, node: ast.Call, gives: Gives) -> Fetch:
     assert isinstance(node.func, ast.Attribute)
     query = node.func.value
-    origin = origin_of(module, query, lambda call: _queries(module, call))
+    origin = origin_of(module, query, lambda one: _queries(module, one))
     if origin is None:
         return Fetch(node, gives, query, None, ())
-    assert isinstance(origin.source.func, ast.Attribute)
-    return Fetch(node, gives, query, origin.source, origin.links, session=origin.source.func.value)
+    source = origin.source
+    function = source.func if isinstance(source, ast.Call) else None
+    session = function.value if isinstance(function, ast.Attribute) else None
+    return Fetch(node, gives, query, source, origin.links, session=session)
 
 
-def _queries(module: Module, call: ast.Call) -> bool:
-    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-    return owner is not None and _method(call) == "query" and module.kind(owner) in SESSIONS
+def _queries(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* starts a legacy query: ``session.query(M)`` or ``M.query``."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "query" and module.kind(node) in QUERIES
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    return node.func.attr == "query" and module.kind(node.func.value) in SESSIONS
 
 
 def _of_select(module: Module, node: ast.Call, gives: Gives) -> Fetch | None:
@@ -112,7 +118,7 @@ def _of_select(module: Module, node: ast.Call, gives: Gives) -> Fetch | None:
     if not is_execute and "scalars" in between:
         return None
     query = send.args[0]
-    origin = origin_of(module, query, lambda call: module.qualified_name(call.func) in SELECTS)
+    origin = origin_of(module, query, lambda one: _selects(module, one))
     if origin is None and kinds.SELECT not in kinds.lineage(module.kind(query) or ""):
         return None
     return Fetch(
@@ -128,6 +134,10 @@ def _of_select(module: Module, node: ast.Call, gives: Gives) -> Fetch | None:
         rows=is_execute and "scalars" not in between,
         holder=holder,
     )
+
+
+def _selects(module: Module, node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and module.qualified_name(node.func) in SELECTS
 
 
 def _held(module: Module, holder: ast.Name) -> ast.expr | None:

@@ -6,7 +6,6 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.expressions import Where, text_of
 from hephaestus_codemods.project.infer import class_named, has_member
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
@@ -17,7 +16,6 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     only_loads,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
-from hephaestus_rules.sqlalchemy_exists_over_count.origins import bindings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,17 +96,6 @@ def gains_nothing(module: Module, fetch: Fetch) -> bool:
     )
 
 
-def session_text(module: Module, fetch: Fetch) -> str:
-    """Return how the session of a legacy query is written at its place."""
-    assert fetch.session is not None
-    same = (
-        isinstance(fetch.session, ast.Name) and len(bindings_of(module, fetch.session) or "12") == 1
-    )
-    if is_inline(fetch) or same:
-        return text_of(module, fetch.session, Where.OPERAND)
-    return f"{text_of(module, fetch.query, Where.OPERAND)}.session"
-
-
 def is_plain_truth(module: Module, fetch: Fetch) -> bool:
     """Say whether what ``first()`` gives is true whenever it is not None."""
     if fetch.rows:
@@ -123,7 +110,7 @@ def is_plain_truth(module: Module, fetch: Fetch) -> bool:
 
 
 def _entity(module: Module, fetch: Fetch) -> Entity | Refusal:
-    if fetch.source is None or fetch.session is None:
+    if fetch.source is None:
         return Refusal(
             "unclear-query",
             "the query is built elsewhere: what it joins, groups or limits cannot be seen here",

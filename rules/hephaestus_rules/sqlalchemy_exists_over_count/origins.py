@@ -23,12 +23,12 @@ LOOPS = (ast.For, ast.AsyncFor, ast.While)
 class Origin:
     """The call that starts a query, and every method that may have been called on it since."""
 
-    source: ast.Call
+    source: ast.expr
     links: tuple[Link, ...]
 
 
 def origin_of(
-    module: Module, node: ast.expr, is_source: Callable[[ast.Call], bool]
+    module: Module, node: ast.expr, is_source: Callable[[ast.expr], bool]
 ) -> Origin | None:
     """Return where the query *node* comes from; None when a part of its way cannot be seen."""
     found = _parts(module, node, is_source, frozenset())
@@ -38,13 +38,13 @@ def origin_of(
     return Origin(sources[0], links) if len(sources) == 1 else None
 
 
-Parts = tuple[tuple[ast.Call, ...], tuple[Link, ...]]
+Parts = tuple[tuple[ast.expr, ...], tuple[Link, ...]]
 
 
 def _parts(
     module: Module,
     node: ast.expr,
-    is_source: Callable[[ast.Call], bool],
+    is_source: Callable[[ast.expr], bool],
     seen: frozenset[Binding],
 ) -> Parts | None:
     links: list[Link] = []
@@ -55,6 +55,8 @@ def _parts(
             return None
         links.append(Link(node.func.attr, node))
         node = node.func.value
+    if is_source(node):
+        return (node,), tuple(reversed(links))
     if not isinstance(node, ast.Name):
         return None
     earlier = _of_variable(module, node, is_source, seen)
@@ -64,13 +66,13 @@ def _parts(
 def _of_variable(
     module: Module,
     node: ast.Name,
-    is_source: Callable[[ast.Call], bool],
+    is_source: Callable[[ast.expr], bool],
     seen: frozenset[Binding],
 ) -> Parts | None:
     bindings = bindings_of(module, node)
     if bindings is None:
         return None
-    sources: dict[ast.Call, None] = {}
+    sources: dict[ast.expr, None] = {}
     links: dict[Link, None] = {}
     for one in (binding for binding in bindings if binding not in seen):
         if one.kind not in ASSIGNED or one.path != () or one.value is None:
@@ -116,6 +118,15 @@ def only_binding(module: Module, node: ast.Name) -> Binding | None:
     if module.scopes.scope(node) is not found[0] or binding.kind is not BindingKind.ASSIGN:
         return None
     return binding if binding.path == () and isinstance(binding.node, ast.Assign) else None
+
+
+def binding_of(module: Module, value: ast.expr) -> Binding | None:
+    """Return the assignment of *value* to a local variable that is assigned only there."""
+    parent = module.parents.get(value)
+    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
+        return None
+    target = parent.targets[0]
+    return only_binding(module, target) if isinstance(target, ast.Name) else None
 
 
 def reads_of(module: Module, binding: Binding) -> tuple[ast.Name, ...] | None:

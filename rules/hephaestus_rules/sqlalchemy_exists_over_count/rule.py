@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.rule import Change, Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_exists_over_count import edits
+from hephaestus_rules.sqlalchemy_exists_over_count.bound import (
+    Bound,
+    bound_of,
+    length_of,
+    number_reads,
+    truth_reads,
+)
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     Facts,
@@ -15,17 +22,19 @@ from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     for_truth,
     gains_nothing,
     is_plain_truth,
-    session_text,
     table_of,
 )
+from hephaestus_rules.sqlalchemy_exists_over_count.sessions import session_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
     Truth,
+    is_in_f_string,
     truth_of_first,
     truth_of_list,
     truth_of_number,
 )
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterator
 
     from hephaestus_codemods.project.module import Module
@@ -49,23 +58,45 @@ def _found(module: Module, call: ast.Call) -> Finding | None:
         return None
     if gains_nothing(module, fetch):
         return None
-    number = _length(module, fetch)
+    found = _asked(module, fetch)
+    if found is None or found.refusal is not None or not is_in_f_string(module, call):
+        return found
+    return refuse(
+        call, "in-f-string", "the fetch stands in an f-string: give its result a name first"
+    )
+
+
+def _asked(module: Module, fetch: Fetch) -> Finding | None:
+    number = length_of(module, fetch.node) if fetch.gives is Gives.LIST else None
     truth = _truth(module, fetch, number)
     if truth is not None:
         return _ask_truth(module, fetch, truth)
-    return _ask_number(module, fetch, number) if number is not None else None
+    if number is not None:
+        return _ask_number(module, fetch, number)
+    bound = bound_of(module, fetch, plain=is_plain_truth(module, fetch))
+    return _ask_bound(module, fetch, bound) if bound is not None else None
 
 
-def _length(module: Module, fetch: Fetch) -> ast.Call | None:
-    """Return the ``len(...)`` around *fetch*."""
-    parent = module.parents.get(fetch.node)
-    if fetch.gives is not Gives.LIST or not isinstance(parent, ast.Call):
-        return None
-    is_length = module.qualified_name(parent.func) == "builtins.len" and not parent.keywords
-    return parent if is_length and parent.args == [fetch.node] else None
+def _ask_bound(module: Module, fetch: Fetch, bound: Bound) -> Finding:
+    """Change the fetch as if its variable stood in the place of its reads, then those."""
+    is_number = bool(bound.lengths)
+    reads = number_reads if is_number else truth_reads
+    if is_number:
+        found = _ask_number(module, fetch, fetch.node)
+    else:
+        found = _ask_truth(module, fetch, Truth(fetch.node, negated=False))
+    asked = found.change
+    if asked is None:
+        return found
+
+    def change() -> Change:
+        made = asked()
+        return replace(made, edits=(*made.edits, *reads(module, bound)))
+
+    return replace(found, change=change)
 
 
-def _truth(module: Module, fetch: Fetch, number: ast.Call | None) -> Truth | None:
+def _truth(module: Module, fetch: Fetch, number: ast.expr | None) -> Truth | None:
     if number is not None:
         return truth_of_number(module, number)
     if fetch.gives is Gives.NUMBER:
@@ -87,14 +118,17 @@ def _ask_truth(module: Module, fetch: Fetch, truth: Truth) -> Finding:
     if fetch.send is not None:
         change = lambda: edits.truth_of_select(module, fetch, truth)  # noqa: E731
         return Finding(truth.node, message, base, facts.known, change)
-    session = session_text(module, fetch)
-    return Finding(
-        truth.node,
-        message,
-        base,
-        facts.known,
-        lambda: edits.truth_of_query(module, fetch, truth, session),
-    )
+    session = session_of(module, fetch)
+    if session is None:
+        reason = f"the session behind {module.source.segment(fetch.query)[:40]} has no name here"
+        return refuse(truth.node, "no-session", reason)
+    text, new = session
+
+    def change_query() -> Change:
+        made = edits.truth_of_query(module, fetch, truth, text)
+        return Change(made, () if new is None else (new,))
+
+    return Finding(truth.node, message, base, facts.known, change_query)
 
 
 def _avoided(fetch: Fetch) -> str:
@@ -105,7 +139,7 @@ def _avoided(fetch: Fetch) -> str:
     }[fetch.gives]
 
 
-def _ask_number(module: Module, fetch: Fetch, number: ast.Call) -> Finding:
+def _ask_number(module: Module, fetch: Fetch, number: ast.expr) -> Finding:
     facts = for_number(module, fetch)
     if facts.refusal is not None:
         return refuse(number, facts.refusal.code, facts.refusal.message)
@@ -115,7 +149,7 @@ def _ask_number(module: Module, fetch: Fetch, number: ast.Call) -> Finding:
     return _ask_count(module, fetch, number, facts)
 
 
-def _ask_count(module: Module, fetch: Fetch, number: ast.Call, facts: Facts) -> Finding:
+def _ask_count(module: Module, fetch: Fetch, number: ast.expr, facts: Facts) -> Finding:
     func = name_for(module, "sqlalchemy.func", number)
     if func is None:
         return refuse(number, "no-name", "the name func is taken here: import it under another")

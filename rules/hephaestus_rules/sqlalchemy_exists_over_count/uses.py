@@ -65,6 +65,11 @@ def is_condition(module: Module, node: ast.expr) -> bool:
     return False
 
 
+def is_in_f_string(module: Module, node: ast.AST) -> bool:
+    """Say whether *node* stands in an f-string, where older interpreters give no positions."""
+    return any(isinstance(one, ast.JoinedStr) for one in module.ancestors(node))
+
+
 def _is_zero(compare: ast.Compare, node: ast.expr) -> bool | None:
     """Say whether *compare* is true for zero and false for more; None when it is neither."""
     if len(compare.ops) != 1:

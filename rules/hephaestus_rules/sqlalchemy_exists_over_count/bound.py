@@ -1,0 +1,101 @@
+"""Fetched rows in a variable of which only the truth, or the number, is asked later."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.rule import CannotEdit, Edit
+from hephaestus_rules.sqlalchemy_exists_over_count.edits import keep_comments
+from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
+from hephaestus_rules.sqlalchemy_exists_over_count.origins import binding_of, reads_of
+from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
+    Truth,
+    is_in_f_string,
+    truth_of_first,
+    truth_of_list,
+    truth_of_number,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hephaestus_codemods.project.module import Module
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How a variable is used: each read asks for the truth, or some ask for the number.
+
+    *lengths* are the calls of ``len`` whose number is used.
+    """
+
+    value: ast.expr
+    truths: tuple[tuple[ast.Name, Truth], ...]
+    lengths: tuple[tuple[ast.Name, ast.Call], ...]
+
+
+def bound_of(module: Module, fetch: Fetch, *, plain: bool) -> Bound | None:
+    """Return how the variable that *fetch* is put into is used; None when its rows are.
+
+    *plain* says that what ``first()`` gives is true whenever it is not None.
+    """
+    binding = binding_of(module, fetch.node)
+    reads = reads_of(module, binding) if binding is not None else None
+    if binding is None or not reads:
+        return None
+    truths: list[tuple[ast.Name, Truth]] = []
+    lengths: list[tuple[ast.Name, ast.Call]] = []
+    for read in reads:
+        if is_in_f_string(module, read):
+            return None
+        length = length_of(module, read) if fetch.gives is Gives.LIST else None
+        truth = _truth(module, fetch, length or read, plain=plain)
+        if truth is not None:
+            truths.append((read, truth))
+        elif length is not None:
+            lengths.append((read, length))
+        else:
+            return None
+    return Bound(fetch.node, tuple(truths), tuple(lengths))
+
+
+def length_of(module: Module, node: ast.expr) -> ast.Call | None:
+    """Return the ``len(...)`` around *node*."""
+    parent = module.parents.get(node)
+    if not isinstance(parent, ast.Call) or parent.keywords or parent.args != [node]:
+        return None
+    return parent if module.qualified_name(parent.func) == "builtins.len" else None
+
+
+def _truth(module: Module, fetch: Fetch, node: ast.expr, *, plain: bool) -> Truth | None:
+    if fetch.gives is Gives.NUMBER or isinstance(node, ast.Call):
+        return truth_of_number(module, node)
+    if fetch.gives is Gives.LIST:
+        return truth_of_list(module, node)
+    return truth_of_first(module, node) or (truth_of_list(module, node) if plain else None)
+
+
+def truth_reads(module: Module, bound: Bound) -> Iterable[Edit]:
+    """Yield the edits of the reads, now that the variable says whether there are rows."""
+    for read, truth in bound.truths:
+        start, end = module.source.span(truth.node)
+        first, last = module.source.span(read)
+        keep_comments(module, (start, first), (last, end))
+        if (start, end) != (first, last):
+            yield Edit(start, end, f"{'not ' * truth.negated}{read.id}")
+
+
+def number_reads(module: Module, bound: Bound) -> Iterable[Edit]:
+    """Yield the edits of the reads, now that the variable is the number of rows."""
+    for read in (*(read for read, _ in bound.truths), *(read for read, _ in bound.lengths)):
+        length = length_of(module, read)
+        if length is None:
+            continue
+        start, end = module.source.span(length)
+        first, last = module.source.span(read)
+        keep_comments(module, (start, first), (last, end))
+        if "\n" in module.source.text[start:end]:
+            raise CannotEdit("the call of len stands on several lines")
+        yield Edit(start, end, read.id)

@@ -1,0 +1,70 @@
+"""How the session of a legacy query is written at its place."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.kit.expressions import Where, text_of
+from hephaestus_codemods.kit.names import name_for
+from hephaestus_codemods.project import kinds
+from hephaestus_codemods.project.infer import class_named, lineage
+from hephaestus_codemods.project.values import Class
+from hephaestus_rules.sqlalchemy_exists_over_count.chains import entity_of
+from hephaestus_rules.sqlalchemy_exists_over_count.limits import is_inline
+from hephaestus_rules.sqlalchemy_exists_over_count.origins import bindings_of
+
+if TYPE_CHECKING:
+    from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.rule import Import
+    from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
+
+
+def session_of(module: Module, fetch: Fetch) -> tuple[str, Import | None] | None:
+    """Return the text of the session that *fetch* asks, and the import it needs.
+
+    None when the session stands nowhere: behind ``M.query`` of a scoped session.
+    """
+    if fetch.session is None:
+        return _of_flask(module, fetch)
+    same = isinstance(fetch.session, ast.Name) and _is_fixed(module, fetch.session)
+    if is_inline(fetch) or same:
+        return text_of(module, fetch.session, Where.OPERAND), None
+    return f"{text_of(module, fetch.query, Where.OPERAND)}.session", None
+
+
+def _is_fixed(module: Module, node: ast.Name) -> bool:
+    bindings = bindings_of(module, node)
+    return bindings is not None and len(bindings) == 1
+
+
+def _of_flask(module: Module, fetch: Fetch) -> tuple[str, Import | None] | None:
+    """Return ``db.session``, for the ``db`` whose ``db.Model`` the class is."""
+    entity = entity_of(module, fetch.source) if fetch.source is not None else None
+    if entity is None or entity.model is None:
+        return None
+    cls = class_named(module.project, entity.model.name, module.path)
+    for one in lineage(cls) if cls is not None else ():
+        for base in one.node.bases if isinstance(one, Class) else ():
+            if isinstance(one, Class) and _is_flask_model(one.module, base):
+                assert isinstance(base, ast.Attribute)
+                return _named(module, one.module, base.value, fetch)
+    return None
+
+
+def _is_flask_model(module: Module, base: ast.expr) -> bool:
+    if not isinstance(base, ast.Attribute) or base.attr != "Model":
+        return False
+    return module.kind(base.value) == kinds.FLASK_SQLALCHEMY
+
+
+def _named(
+    module: Module, home: Module, db: ast.expr, fetch: Fetch
+) -> tuple[str, Import | None] | None:
+    qualified = home.qualified_name(db)
+    if qualified is None:
+        return None
+    if home is module:
+        return f"{module.source.segment(db)}.session", None
+    found = name_for(module, qualified, fetch.node)
+    return None if found is None else (f"{found[0]}.session", found[1])
