@@ -21,6 +21,14 @@ CASES = {
     for case in read_cases(README.read_text("utf-8"))
     if case.is_rewrite and b"def answer(session" in case.before["app/example.py"]
 }
+PATH = "app/example.py"
+NAMES = (None, "a", "b", "c")
+KEYS = st.lists(st.integers(1, 9), unique=True, max_size=6)
+EMPTY: dict[str, list[dict[str, object]]] = {"users": [], "items": []}
+MANY = {
+    "users": [{"id": n, "name": NAMES[n % 4]} for n in range(1, 9)],
+    "items": [{"id": n, "owner_id": (None, 1, 1, 2)[n % 4]} for n in range(1, 9)],
+}
 
 
 @st.composite
