@@ -6,7 +6,9 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.kit.calls import WIDTH
 from hephaestus_codemods.kit.expressions import Where, comments_in, text_of
+from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
 
@@ -21,21 +23,33 @@ STEP = "    "
 
 def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> tuple[Edit, ...]:
     """Ask ``session.query(q.exists()).scalar()`` in the place of *truth*."""
-    start, end = module.source.span(truth.node)
-    first, last = module.source.span(fetch.query)
-    keep_comments(module, (start, first), (last, end))
+    source = module.source
+    start, end = source.span(truth.node)
+    first, last = source.span(fetch.query)
+    dot = _dot(module, fetch)
+    breaks = LINE_END.search(source.text[last:dot]) is not None
+    keep_comments(module, (start, first), (dot if breaks else last, end))
     head = f"{_negation(truth)}{session}.query("
-    inner = _wrapped(module, fetch.query, last_line=_breaks(module, fetch))
-    tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
+    rest = source.text[end : line_stop(source, end)]
+    width = _column(module, start) + len(f"{head}.exists()).scalar(){rest}") + last - first
+    inner = _wrapped(module, fetch.query, start, must=breaks or width > WIDTH)
+    if breaks and inner.after:
+        tail = Edit(dot, end, f"{STEP}.exists(){inner.after}).scalar()")
+    else:
+        keep_comments(module, (last, end))
+        tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
     return (Edit(start, first, head + inner.before), *inner.indents, _shortened(module, tail))
 
 
 def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
     """Ask ``session.scalar(select(select(...).exists()))`` in the place of *truth*."""
     assert isinstance(fetch.source, ast.Call)
-    first, last = module.source.span(fetch.query)
-    select = module.source.segment(fetch.source.func)
-    inner = _wrapped(module, fetch.query, last_line=False)
+    source = module.source
+    first, last = source.span(fetch.query)
+    select = source.segment(fetch.source.func)
+    rest = source.text[last : line_stop(source, last)]
+    width = _column(module, first) + len(f"{select}(.exists()){rest}") + last - first
+    inner = _wrapped(module, fetch.query, first, must=width > WIDTH)
     return Change(
         (
             *_sent(module, fetch, truth.node, _negation(truth)),
@@ -44,6 +58,17 @@ def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
             Edit(last, last, f"{inner.link}.exists(){inner.after})"),
         )
     )
+
+
+def _dot(module: Module, fetch: Fetch) -> int:
+    """Return where the dot of the last call of the chain stands."""
+    assert isinstance(fetch.node.func, ast.Attribute)
+    end = module.source.span(fetch.node.func)[1] - len(fetch.node.func.attr)
+    return module.source.text.rindex(".", 0, end)
+
+
+def _column(module: Module, offset: int) -> int:
+    return module.source.position(offset)[1] - 1
 
 
 def number_of_query(module: Module, fetch: Fetch, number: ast.expr) -> Change:
@@ -146,24 +171,19 @@ class Wrapping:
         self.indents: tuple[Edit, ...] = ()
 
 
-def _breaks(module: Module, fetch: Fetch) -> bool:
-    """Say whether the last call of the chain stands on a line of its own."""
-    start, end = module.source.span(fetch.query)[1], module.source.span(fetch.node)[1]
-    return LINE_END.search(module.source.text[start:end]) is not None
-
-
-def _wrapped(module: Module, node: ast.expr, *, last_line: bool) -> Wrapping:
+def _wrapped(module: Module, node: ast.expr, at: int, *, must: bool) -> Wrapping:
+    """Return what puts *node* on lines of its own in the statement that starts its text *at*."""
     source = module.source
     start, end = source.span(node)
     ends = [found.end() + start for found in LINE_END.finditer(source.text[start:end])]
-    if not ends and not last_line:
+    if _has_long_string(node) or not (ends or must):
         return Wrapping()
-    if _has_long_string(node):
-        return Wrapping()
-    base, eol = source.indent(start), source.newline(start)
-    lined = last_line or source.text[ends[-1] : end].strip().startswith(".")
+    base, eol = source.indent(at), source.newline(at)
+    lined = bool(ends) and source.text[ends[-1] : end].strip().startswith(".")
     found = Wrapping(eol + base + STEP, eol + base + STEP if lined else "", eol + base)
-    found.indents = tuple(Edit(at, at, STEP) for at in ends if source.text[at] not in "\r\n")
+    stands_right = source.text[line_start(source, start) : start] == base + STEP and at < start
+    if not stands_right:
+        found.indents = tuple(Edit(at, at, STEP) for at in ends if source.text[at] not in "\r\n")
     return found
 
 

@@ -48,7 +48,7 @@ def for_truth(module: Module, fetch: Fetch) -> Facts:
     if isinstance(entity, Refusal):
         return Facts(refusal=entity)
     refusal = (
-        _links(module, fetch, CONDITIONS | JOINS | {"order_by"})
+        _links(module, fetch, CONDITIONS | JOINS | {"order_by"}, limited=True)
         or _of_first(fetch, entity)
         or _dialect_refusal(module)
     )
@@ -124,8 +124,12 @@ def _entity(module: Module, fetch: Fetch) -> Entity | Refusal:
     return found
 
 
-def _links(module: Module, fetch: Fetch, known: frozenset[str]) -> Refusal | None:
+def _links(
+    module: Module, fetch: Fetch, known: frozenset[str], *, limited: bool = False
+) -> Refusal | None:
     for link in fetch.links:
+        if limited and link.name == "limit" and _leaves_some(link):
+            continue
         if link.name in known or (link.name == "options" and only_loads(module, link.call)):
             continue
         if link.name in JOINS:
@@ -138,16 +142,33 @@ def _links(module: Module, fetch: Fetch, known: frozenset[str]) -> Refusal | Non
     return None
 
 
+def _leaves_some(link: Link) -> bool:
+    """Say whether ``limit(...)`` surely leaves a row where there is one."""
+    match link.call.args:
+        case [ast.Constant(value=int(number))]:
+            return number > 0 and not link.call.keywords
+    return False
+
+
 def _of_first(fetch: Fetch, entity: Entity) -> Refusal | None:
     if fetch.gives is not Gives.FIRST:
         return None
     if fetch.names & (JOINS - {"join"}):
         return Refusal("joined-entities", "an outer join can give None for a row that exists")
-    if fetch.send is not None and not fetch.rows and (entity.column or entity.model is None):
+    if fetch.send is not None and not fetch.rows and _may_be_null(entity):
         return Refusal(
             "null-value", "the first value can be NULL, which is None although a row exists"
         )
     return None
+
+
+def _may_be_null(entity: Entity) -> bool:
+    if entity.model is None:
+        return True
+    if not entity.column or not isinstance(entity.node, ast.Attribute):
+        return False
+    column = entity.model.column(entity.node.attr)
+    return column is None or column.nullable is not False
 
 
 def _countable(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
@@ -232,7 +253,7 @@ def _one_entity(entity: Entity) -> Precondition:
 def _dialect_refusal(module: Module) -> Refusal | None:
     target = module.project.target
     driver = next((one for one in WITHOUT_EXISTS if target.has(one)), None)
-    if driver is None:
+    if driver is None or any(target.has(one) for one in WITH_EXISTS):
         return None
     return Refusal(
         "no-select-exists",
@@ -243,7 +264,11 @@ def _dialect_refusal(module: Module) -> Refusal | None:
 def _dialect(module: Module) -> Precondition:
     name = "the database accepts SELECT EXISTS (...)"
     target = module.project.target
+    other = next((one for one in WITHOUT_EXISTS if target.has(one)), None)
     driver = next((one for one in WITH_EXISTS if target.has(one)), None)
+    if driver is not None and other is not None:
+        detail = f"{driver} is required, but so is {other}, and SQL Server and Oracle would not"
+        return Precondition(name, Established.ASSUMED, detail)
     if driver is None:
         detail = "no manifest names a driver: SQL Server and Oracle would not"
         return Precondition(name, Established.ASSUMED, detail)
