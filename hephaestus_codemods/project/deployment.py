@@ -71,7 +71,7 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A server that a container runs: *name* is ``redis``, ``valkey``, ``postgres``, …"""
+    """A server that a container runs: *name* is ``redis``, ``valkey``, ``postgres`` and so on."""
 
     name: str
     version: Version

@@ -8,7 +8,7 @@ is assumed to be what its other bindings say, and checked under that assumption.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
@@ -501,6 +501,7 @@ def provided(module: Module, node: ast.expr) -> Value | None:
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Return the value of the keyword *name* of a call, if it is given."""
     return next((one.value for one in call.keywords if one.arg == name), None)
 
 
@@ -662,9 +663,13 @@ def _state_values(module: Module, state: Instance, attr: str) -> Iterator[Value 
     """Yield what the project's files assign to ``app.state.x`` or ``request.state.x``."""
     for source in module.project.modules_with(b".state." + attr.encode()):
         for store in source.stored_attributes.get(attr, ()):
-            if isinstance(store.value, ast.Attribute) and store.value.attr == "state":
-                if _may_be(source, store.value, state) and not _stores_none(source, store):
-                    yield given_value(source, store)
+            if (
+                isinstance(store.value, ast.Attribute)
+                and store.value.attr == "state"
+                and _may_be(source, store.value, state)
+                and not _stores_none(source, store)
+            ):
+                yield given_value(source, store)
 
 
 def _may_be(module: Module, node: ast.Attribute, state: Instance) -> bool:
@@ -777,11 +782,11 @@ def has_member(cls: Class, attr: str) -> bool:
 
 def _self_stores(cls: Class, attr: str) -> list[ast.Attribute]:
     """Return the assignments to ``self.attr`` in the methods of *cls*."""
-    found = []
-    for store in cls.module.stored_attributes.get(attr, ()):
-        if isinstance(store.value, ast.Name) and _owner_of(cls.module, store.value) is cls.node:
-            found.append(store)
-    return found
+    return [
+        store
+        for store in cls.module.stored_attributes.get(attr, ())
+        if isinstance(store.value, ast.Name) and _owner_of(cls.module, store.value) is cls.node
+    ]
 
 
 def _owner_of(module: Module, node: ast.Name) -> ast.ClassDef | None:
@@ -947,7 +952,7 @@ def _typed(text: str, owner: Value, module: Module | None, node: ast.Call | None
 
 
 def _entity(module: Module, node: ast.Call) -> Value | None:
-    """Return the instance that a query gives: of ``query(User)``, ``get(User, 1)``, ``select(User)``."""
+    """Return the instance that ``query(User)``, ``get(User, 1)`` or ``select(User)`` gives."""
     if not node.args:
         return None
     first = value(module, node.args[0])
@@ -1100,10 +1105,9 @@ def _decorated(module: Module, decorator: ast.expr, found: Value | None) -> Valu
     if name in CONTEXT_MANAGERS:
         yielded = found.args[0] if isinstance(found, Instance) and found.args else None
         return instance(CONTEXT_MANAGERS[name], yielded)
-    if isinstance(target, ast.Attribute) and target.attr in REGISTERING:
-        if isinstance(value(module, target.value), Instance):
-            return found
-    return None
+    if not isinstance(target, ast.Attribute) or target.attr not in REGISTERING:
+        return None
+    return found if isinstance(value(module, target.value), Instance) else None
 
 
 def _undecorated(function: Function) -> Value | None:

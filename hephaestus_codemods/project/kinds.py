@@ -109,7 +109,8 @@ CALLS: Final = {
 CLASSES: Final = frozenset(
     f"""
     {SESSION} {ASYNC_SESSION} {SQLMODEL_SESSION} {SQLMODEL_ASYNC_SESSION} {SCOPED_SESSION}
-    sqlalchemy.orm.registry {ASYNC_SCOPED_SESSION} {SESSIONMAKER} {ASYNC_SESSIONMAKER} {FLASK_SQLALCHEMY} {QUERY}
+    sqlalchemy.orm.registry {ASYNC_SCOPED_SESSION} {SESSIONMAKER} {ASYNC_SESSIONMAKER}
+    {FLASK_SQLALCHEMY} {QUERY}
     {REDIS} {ASYNC_REDIS} {REDIS_CLUSTER} {ASYNC_REDIS_CLUSTER} {AIOREDIS}
     redis.ConnectionPool redis.BlockingConnectionPool redis.Sentinel
     redis.asyncio.ConnectionPool redis.asyncio.BlockingConnectionPool redis.asyncio.Sentinel

@@ -316,9 +316,9 @@ def _pipfile_lock(text: Text) -> Iterator[Stated]:
             if found is not None:
                 development = group == "develop"
                 where = text.path
-                name = canonicalize_name(name)
+                canonical = canonicalize_name(name)
                 yield Stated(
-                    name, found, text.folder, where, locked=True, is_development=development
+                    canonical, found, text.folder, where, locked=True, is_development=development
                 )
 
 

@@ -152,9 +152,12 @@ def _has_table_keyword(cls: Class) -> bool:
 def _is_mapped_by_decorator(cls: Class) -> bool:
     for one in cls.node.decorator_list:
         target = one.func if isinstance(one, ast.Call) else one
-        if isinstance(target, ast.Attribute) and target.attr in MAPPING_DECORATORS:
-            if cls.module.kind(target.value) == "sqlalchemy.orm.registry":
-                return True
+        if (
+            isinstance(target, ast.Attribute)
+            and target.attr in MAPPING_DECORATORS
+            and cls.module.kind(target.value) == "sqlalchemy.orm.registry"
+        ):
+            return True
         if name_of(cls.module, target) == "sqlalchemy.orm.mapped_as_dataclass":
             return True
     return False

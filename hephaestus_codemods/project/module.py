@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.project.infer import kind, names_of, value
 from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.scopes import Definition, Scopes
-from hephaestus_codemods.project.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.project.source import Source
 
 
 class Module:
@@ -93,7 +94,8 @@ class Module:
         """Return the full dotted name that *node* refers to, or None when it cannot be proved.
 
         Names resolve through scopes, aliases, function-local and try/except imports and
-        re-exports of the project's own modules: ``sa.create_engine`` → ``sqlalchemy.create_engine``.
+        re-exports of the project's own modules: ``sa.create_engine`` is
+        ``sqlalchemy.create_engine``.
         A name of the project itself comes back with its module: ``app.db.SessionLocal``; one of
         Python as ``builtins.len``. A local variable, a parameter, a rebound or a shadowed name is
         None.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import io
 import re
 import sys
@@ -222,10 +223,8 @@ def _is_python2(mask: Mask, tree: ast.Module) -> bool:
 def _tokens(source: Source) -> list[tokenize.TokenInfo]:
     """Return the tokens up to the first place that the tokenizer cannot read."""
     found: list[tokenize.TokenInfo] = []
-    try:
+    with contextlib.suppress(tokenize.TokenError, SyntaxError, IndentationError):
         found.extend(tokenize.generate_tokens(io.StringIO(source.text, newline="").readline))
-    except (tokenize.TokenError, SyntaxError, IndentationError):
-        pass
     return found
 
 

@@ -6,7 +6,6 @@ Nothing is read before it is asked for, nothing is imported or executed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,8 @@ from hephaestus_codemods.project.source import Source, UnreadableSource, decode
 from hephaestus_codemods.project.target import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
     from hephaestus_codemods.project.names import Symbols
     from hephaestus_codemods.project.values import Class, Value
 

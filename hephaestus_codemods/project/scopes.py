@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.project.nodes import Comprehension, Function, Scope, children, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Block = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try
@@ -138,10 +138,10 @@ class Scopes:
             elif isinstance(parent, ast.Lambda):
                 if child is parent.body:
                     return parent
-            elif isinstance(parent, Comprehension):
-                # Only the first iterable is evaluated outside of the comprehension.
-                if not _is_first_iterable(parent, child, node, parents):
-                    return parent
+            elif isinstance(parent, Comprehension) and not _is_first_iterable(
+                parent, child, node, parents
+            ):  # only the first iterable is evaluated outside of the comprehension
+                return parent
             child, parent = parent, parents.get(parent)
         return self.tree
 
@@ -389,13 +389,12 @@ def _bind_parts(
     path: tuple[int, ...] | None,
 ) -> None:
     starred = any(isinstance(part, ast.Starred) for part in parts)
-    values = value.elts if isinstance(value, ast.Tuple | ast.List) else None
-    literal = kind is BindingKind.ASSIGN and path == () and values is not None and not starred
-    if literal and values is not None and len(values) == len(parts):
-        if not any(isinstance(one, ast.Starred) for one in values):
-            for part, one in zip(parts, values, strict=True):
-                _bind_target(table, kind, node, part, one)
-            return
+    values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    literal = kind is BindingKind.ASSIGN and path == () and len(values) == len(parts)
+    if literal and not starred and not any(isinstance(one, ast.Starred) for one in values):
+        for part, one in zip(parts, values, strict=True):
+            _bind_target(table, kind, node, part, one)
+        return
     for number, part in enumerate(parts):
         inner = None if starred or path is None else (*path, number)
         _bind_target(table, kind, node, part, value, inner)

@@ -1,4 +1,4 @@
-"""One file of the target: its bytes, its text, and how positions map between them.
+r"""One file of the target: its bytes, its text, and how positions map between them.
 
 ``ast`` counts columns in UTF-8 bytes of the decoded line and ends lines at ``\\n``, ``\\r\\n`` and
 a lone ``\\r``; rules and edits count characters of :attr:`Source.text`. This module is the only
@@ -7,7 +7,6 @@ place where the two meet.
 
 from __future__ import annotations
 
-import ast
 import codecs
 import re
 import tokenize
@@ -15,7 +14,10 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import ast
 
 #: Stateless text codecs; anything else (utf-7, rot13, third-party codecs) is never executed.
 CODECS: Final = frozenset(

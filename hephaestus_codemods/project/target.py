@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -19,6 +18,8 @@ from hephaestus_codemods.project.manifests import Stated, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+
+    from packaging.specifiers import SpecifierSet
 
 #: Operators after which a version is the lowest that is allowed.
 LOWER: Final = frozenset({">=", "==", "~=", ">", "==="})

@@ -11,7 +11,7 @@ from hephaestus_codemods.project.project import Files
 from hephaestus_codemods.rule import Change, Edit, Finding, Import, Rule, Safety, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Options
