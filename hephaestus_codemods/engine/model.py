@@ -102,7 +102,8 @@ class Selection:
     *ceiling* gives the least safe class that may be written per rule; a rule that is not in it is
     not run. *lines* limits a path to ranges of lines; *only* limits the run to these site ids.
     *refused* holds sites that planning has since refused (a pin conflict, an edited support file).
-    *oldest_minor* is the minor version of the oldest Python 3 that the target supports.
+    *oldest_minor* is the minor version of the oldest Python 3 that the target supports, where the
+    settings name it; otherwise its manifests do.
     """
 
     ceiling: Mapping[str, Safety]

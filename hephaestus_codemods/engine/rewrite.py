@@ -88,7 +88,8 @@ def rewrite(project: Project, path: str, rules: Sequence[Rule], selection: Selec
     first = search(module, [rule for rule in rules if rule.matches(module.source.raw)], selection)
     work = Work(module.source, selection, failures=list(first.failures))
     work.sites = {(s.rule, s.start, s.end): s for s in (one.site for one in first.found)}
-    draft = Draft(project, module, minor=selection.oldest_minor)
+    minor = selection.oldest_minor
+    draft = Draft(project, module, minor=minor or project.target.minor_floor(path))
     try:
         if any(chosen(site, selection) for site in work.sites.values()):
             draft = _to_fixpoint(work, draft, rules)

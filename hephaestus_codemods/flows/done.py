@@ -127,7 +127,7 @@ def _files(target: Target, results: Sequence[FileResult], written: Written) -> I
         known.add(file.path)
         if file.path in problems:
             yield FileEntry(file.path, FileStatus.FAILED, *problems[file.path])
-        elif file.reason:
+        elif file.reason is not None:
             yield FileEntry(file.path, FileStatus.SKIPPED, file.reason, file.message)
         else:
             yield _file(file.path, by_path.get(file.path), wrote=written.run is not None)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods import git
 from hephaestus_codemods.engine import cache as caching
 from hephaestus_codemods.patch import fsops, journal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
-#: Manifests and locks are data, and may be larger than any file that is parsed.
-MOST_DATA_BYTES = 20_000_000
+#: Locks are data, and may be larger than any file that is parsed.
+MOST_BYTES = 20_000_000
+#: Never through a link, and never waiting for somebody to write into a pipe.
+READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: Folders without a git repository around them are walked; these hold nothing of the project.
+FOREIGN = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"})
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,13 @@ class DiskFiles:
         if path not in self.paths:
             return None
         try:
-            handle = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(f"{self.root}/{path}", READ_ONLY)
         except (OSError, ValueError):
             return None
-        with os.fdopen(handle, "rb") as file:
-            return file.read(MOST_DATA_BYTES)
+        with os.fdopen(handle, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
+            return file.read(MOST_BYTES)
 
     def digest(self, path: str) -> str | None:
         """Return the hash of *path*'s bytes, or None when it is not there."""
@@ -44,6 +52,28 @@ class DiskFiles:
             raw = self.read(path)
             self.digests[path] = None if raw is None else caching.digest(raw)
         return self.digests[path]
+
+
+def all_paths(root: Path) -> frozenset[str]:
+    """Return the paths of all files that facts may be read from: code, manifests, containers."""
+    listed = git.list_files(root)
+    return frozenset(_walked(root) if listed is None else listed)
+
+
+def _walked(root: Path) -> Iterator[str]:
+    stack = [""]
+    while stack:
+        folder = stack.pop()
+        try:
+            entries = list(os.scandir(f"{root}/{folder}"))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in FOREIGN:
+                    stack.append(f"{folder}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield f"{folder}{entry.name}"
 
 
 def cache_file(root: Path) -> Path:

@@ -6,7 +6,8 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods import git
+from hephaestus_codemods.config.arguments import without_lines
+from hephaestus_codemods.config.layers import find_root
 from hephaestus_codemods.errors import UsageError
 from hephaestus_codemods.patch import ground as grounds
 from hephaestus_codemods.patch import journal
@@ -17,24 +18,15 @@ if TYPE_CHECKING:
     from hephaestus_codemods.patch.ground import Ground
     from hephaestus_codemods.patch.journal import Recovery
 
-MARKS = ("hcodemod.toml", "pyproject.toml")
-
 
 def root_of(path: str = ".") -> Path:
-    """Return the folder that a run covers: the git work tree, else the nearest project folder."""
-    start = Path(path).absolute()
-    while not start.is_dir():
+    """Return the folder that a run covers when *path* (PATH or PATH:LINE) is named."""
+    start = Path(without_lines(path)).absolute()
+    while not start.exists():
         if start == start.parent:
             raise UsageError(f"there is no folder at {path!r}")
         start = start.parent
-    start = start.resolve()
-    top = git.toplevel(start)
-    if top is not None:
-        return top
-    for folder in (start, *start.parents):
-        if any((folder / mark).is_file() for mark in MARKS):
-            return folder
-    return start
+    return find_root(start)
 
 
 @contextlib.contextmanager

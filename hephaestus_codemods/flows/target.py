@@ -1,4 +1,4 @@
-"""What a command works on: the root, its settings, the rules that were chosen, the files to search."""
+"""What a command works on: the root, its settings, the chosen rules, the files to search."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods import __version__, registry
-from hephaestus_codemods.config.discovery import Discovery, discover, parse_places
-from hephaestus_codemods.config.settings import Settings, load_settings
+from hephaestus_codemods.config.arguments import without_lines
+from hephaestus_codemods.config.discovery import Discovery, discover
+from hephaestus_codemods.config.settings import Said, Settings, load_settings
 from hephaestus_codemods.engine import cache as caching
 from hephaestus_codemods.engine.model import FileResult, Selection
 from hephaestus_codemods.engine.run import Job, in_workers, jobs_for
 from hephaestus_codemods.errors import UsageError
-from hephaestus_codemods.flows.files import DiskFiles, keep_cache, load_cache
+from hephaestus_codemods.flows.files import DiskFiles, all_paths, keep_cache, load_cache
 from hephaestus_codemods.flows.place import root_of
 from hephaestus_codemods.rule import Rule, Safety, Task
 
@@ -68,7 +69,7 @@ class Target:
     @cached_property
     def view(self) -> DiskFiles:
         """The files of the target as they are on the disk."""
-        return DiskFiles(self.root, frozenset(self.discovery.all_paths))
+        return DiskFiles(self.root, all_paths(self.root))
 
     @property
     def jobs(self) -> int:
@@ -81,39 +82,54 @@ def open_target(request: Request, *, everything: bool = False) -> Target:
 
     With *everything* all rules run when none is chosen; otherwise that is a usage error.
     """
-    first = request.paths[0] if request.paths else "."
-    root = root_of(first if os.path.exists(first) else ".")
+    root = root_of(request.paths[0] if request.paths else ".")
     catalogue = registry.find_rules()
-    settings = load_settings(root, request, catalogue)
+    settings = settings_for(root, request, catalogue)
     rules, ceiling = _chosen_rules(request, settings, catalogue, everything=everything)
-    discovery = discover(root, request.paths, settings)
+    discovery = discover(
+        root,
+        request.paths or (".",),
+        settings,
+        cwd=Path.cwd(),
+        force_exclude=request.force_exclude,
+    )
     selection = Selection(
         ceiling=ceiling,
         lines=discovery.lines,
         options=settings.options(rules),
         oldest_minor=settings.oldest_minor,
     )
-    notes = tuple(catalogue.broken.values())
+    notes = (*catalogue.broken.values(), *settings.notes)
     return Target(request, root, settings, catalogue, rules, discovery, selection, notes)
+
+
+def settings_for(root: Path, request: Request, catalogue: Catalogue) -> Settings:
+    """Return the settings that hold for *request* in *root*."""
+    said = Said(
+        Path(request.config) if request.config is not None else None,
+        request.isolated,
+        request.exclude,
+        request.sets,
+        request.packs,
+    )
+    start = Path(without_lines(request.paths[0])) if request.paths else Path.cwd()
+    return load_settings(root, start, said, catalogue, os.environ)
 
 
 def _chosen_rules(
     request: Request, settings: Settings, catalogue: Catalogue, *, everything: bool
 ) -> tuple[tuple[Rule, ...], dict[str, Safety]]:
     """Return the rules in their order, and the least safe class that each may write."""
-    named = {one for pattern in request.rules for one in _named(catalogue, pattern, request.packs)}
-    reachable = {
-        name: registry.load(one) for name, one in catalogue.reachable(request.packs).items()
-    }
+    packs = (*settings.packs, *request.packs)
+    named = {one for pattern in request.rules for one in _named(catalogue, pattern, packs)}
+    reachable = {name: registry.load(one) for name, one in catalogue.reachable(packs).items()}
     by_set = _by_set(request, settings, reachable, everything=everything and not named)
     if not named and not by_set:
         raise UsageError(
             "no rule is chosen: give --rule RULE, --task TASK or --all; the rules are "
             + ", ".join(sorted(catalogue.rules))
         )
-    left_out = {
-        one for pattern in request.ignore for one in catalogue.matching(pattern, request.packs)
-    }
+    left_out = {one for pattern in request.ignore for one in catalogue.matching(pattern, packs)}
     left_out |= set(settings.ignore) - named
     rules = {name: registry.load(catalogue.named(name)) for name in (named | by_set) - left_out}
     ceiling = {name: _ceiling(request, settings, name in named) for name in rules}
@@ -133,9 +149,8 @@ def _by_set(
     if request.all_rules or everything:
         return set(reachable)
     chosen = {name for name, rule in reachable.items() if any(t in rule.tasks for t in tasks)}
-    return chosen | (
-        set(settings.select) & set(reachable) if not request.rules and not tasks else set()
-    )
+    configured = set(settings.select) if not request.rules and not tasks else set()
+    return chosen | configured
 
 
 def _task(name: str) -> Task:
@@ -158,14 +173,13 @@ def _ceiling(request: Request, settings: Settings, named: bool) -> Safety:
 
 def jobs_of(target: Target) -> list[Job]:
     """Return the files that have to be parsed, and the rules for each."""
-    found = [file for file in target.discovery.files if not file.reason]
-    tests = frozenset(file.path for file in found if file.is_test)
-    jobs = jobs_for(target.view, (file.path for file in found), tests, target.rules)
-    ignored = target.settings.ignored_rules
-    return [one for job in jobs if (one := _without(job, ignored(job.path))).rules]
+    found = target.discovery
+    jobs = jobs_for(target.view, found.candidates, found.tests, target.rules)
+    return [one for job in jobs if (one := _without_ignored(target.settings, job)).rules]
 
 
-def _without(job: Job, ignored: frozenset[str]) -> Job:
+def _without_ignored(settings: Settings, job: Job) -> Job:
+    ignored = settings.ignored_rules(job.path, job.rules)
     return replace(job, rules=tuple(name for name in job.rules if name not in ignored))
 
 
