@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb, output_options, rules_options, where_options
 
 
@@ -41,6 +42,6 @@ def command(
         raise click.UsageError("--interactive writes; it cannot go with --check or --diff")
     done = apply(request(given), write=write, choose=ask if interactive else None)
     if diff:
-        click.get_binary_stream("stdout").write(done.patch)
+        output.data(done.patch)
     findings_are_1 = not write or exit_non_zero_on_fix
     return show(done, given, findings_are_1=findings_are_1, quiet_data=diff)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb
 
 
@@ -19,9 +20,6 @@ def command(*, place: str, rule: str, **given: Any) -> int:
     """Say why RULE rewrites the site at PATH:LINE or leaves it alone, condition by condition."""
     from hephaestus_codemods.cli.show import request  # noqa: PLC0415  # not for --help
     from hephaestus_codemods.flows.explain import explain  # noqa: PLC0415
-    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415
 
-    lines = explain(request({**given, "paths": (place,), "rules": (rule,)}))
-    for line in lines:
-        click.echo(printable(line))
+    output.listed(explain(request({**given, "paths": (place,), "rules": (rule,)})))
     return 0

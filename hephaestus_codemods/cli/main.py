@@ -117,9 +117,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _say(text: str) -> None:
-    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415  # only on the way out
+    from hephaestus_codemods.cli import output  # noqa: PLC0415  # only on the way out
 
-    print(f"hcodemod: {printable(text)}", file=sys.stderr)  # noqa: T201
+    output.told(f"hcodemod: {text}")
 
 
 def _crash_report() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb
 
 
@@ -14,6 +15,5 @@ def command(*, name: str, folder: str) -> int:
     """Start the folder of rule NAME: a rule and a page whose cases pass."""
     from hephaestus_codemods.flows.rules import start_rule  # noqa: PLC0415  # not for --help
 
-    for path in start_rule(name, folder):
-        click.echo(path)
+    output.listed(start_rule(name, folder))
     return 0

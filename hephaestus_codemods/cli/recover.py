@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb
 
 
@@ -14,5 +15,5 @@ def command(*, path: str) -> int:
     from hephaestus_codemods.flows.recover import recover  # noqa: PLC0415  # not for --help
 
     text, code = recover(path)
-    click.echo(text, err=True)
+    output.told(text)
     return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb
 
 
@@ -37,12 +38,11 @@ def command(
     """
     from hephaestus_codemods.flows.revert import revert, summary  # noqa: PLC0415  # not for --help
     from hephaestus_codemods.patch.revert import Choice  # noqa: PLC0415
-    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415
 
     choice = Choice(rules, files, sites)
     done = revert(run, choice, merge=merge, markers=conflicts == "markers", check=check)
     if check:
-        click.get_binary_stream("stdout").write(done.patch)
+        output.data(done.patch)
     for line in summary(done):
-        click.echo("\n".join(printable(part) for part in line.split("\n")), err=True)
+        output.told(line)
     return done.exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb
 
 
@@ -14,5 +15,5 @@ def command(*, rule: str | None, as_json: bool) -> int:
     """List the installed rules, or print the page of RULE."""
     from hephaestus_codemods.flows.rules import listed, page  # noqa: PLC0415  # not for --help
 
-    click.echo(page(rule) if rule else listed(as_json=as_json), nl=False)
+    output.data((page(rule) if rule else listed(as_json=as_json)).encode())
     return 0

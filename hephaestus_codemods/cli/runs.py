@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.cli.options import Verb
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def list_runs() -> None:
     from hephaestus_codemods.flows.runs import listed  # noqa: PLC0415  # not for --help
 
     lines, warnings = listed()
-    _print(lines)
+    output.listed(lines)
     _warn(warnings)
 
 
@@ -43,7 +44,7 @@ def show_run(*, run: str | None, patch: bool, rule: str | None, report: bool) ->
         content = rule_patch(run, rule)
     else:
         content = shown(run, "changes.patch" if patch else "report.json" if report else None)
-    click.get_binary_stream("stdout").write(content)
+    output.data(content)
 
 
 @command.command("gc", cls=Verb)
@@ -55,19 +56,10 @@ def collect(*, keep: int, days: float) -> None:
 
     gone, notes = collected(keep, days)
     _warn(notes)
-    _print(gone)
-    click.echo(f"forgot {len(gone)} runs", err=True)
-
-
-def _print(lines: Iterable[str]) -> None:
-    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415
-
-    for line in lines:
-        click.echo(printable(line))
+    output.listed(gone)
+    output.told(f"forgot {len(gone)} runs")
 
 
 def _warn(lines: Iterable[str]) -> None:
-    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415
-
     for line in lines:
-        click.echo(f"warning: {printable(line)}", err=True)
+        output.told(f"warning: {line}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hephaestus_codemods.cli import output
 from hephaestus_codemods.flows.target import Request
 
 if TYPE_CHECKING:
@@ -55,10 +56,9 @@ def show(
         keep(done.report, wanted)
     style = given["output_format"]
     if style == "json" and not quiet_data:
-        click.get_binary_stream("stdout").write(rendered(done.report, "json"))
+        output.data(rendered(done.report, "json"))
     elif style == "concise" and not quiet_data:
-        for line in terminal.concise(done.report):
-            click.echo(line)
+        output.listed(terminal.concise(done.report))
     if style == "full" or done.report.failures:
         terminal.show(done.report, sys.stderr, verbose=given["verbose"], quiet=given["quiet"])
     code = done.exit_code(findings_are_1=findings_are_1, strict=given["strict"])
@@ -93,15 +93,13 @@ def keep(report: Report, wanted: str) -> None:
 def ask(sites: Sequence[tuple[Site, bytes]]) -> frozenset[str]:
     """Show each change and ask whether to write it."""
     from hephaestus_codemods.report.redact import redact  # noqa: PLC0415  # only to ask
-    from hephaestus_codemods.report.terminal import printable  # noqa: PLC0415
 
     taken: set[str] = set()
     for number, (site, patch) in enumerate(sites, 1):
-        click.echo(f"\n{number}/{len(sites)} [{site.rule}] {site.safety}: {site.message}", err=True)
-        for line in patch.decode(errors="replace").splitlines():
-            click.echo(printable(redact(line)), err=True)
+        output.told(f"\n{number}/{len(sites)} [{site.rule}] {site.safety}: {site.message}")
+        output.told(redact(patch.decode(errors="replace")))
         for one in site.preconditions:
-            click.echo(f"  {one.established}: {one.name} {one.detail}", err=True)
+            output.told(f"  {one.established}: {one.name} {one.detail}")
         answer = click.prompt(QUESTION, type=click.Choice(["y", "n", "a", "q"]), err=True)
         if answer == "a":
             return frozenset(taken | {rest.id for rest, _ in sites[number - 1 :]})
