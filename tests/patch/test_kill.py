@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hephaestus_codemods.patch import records
+from hephaestus_codemods.patch.model import FileChange
 
-from .harness import NEW, OLD, Target, killed_at, logged
+from .harness import NEW, OLD, Target, Tree, killed_at, logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +33,11 @@ def applied(disk: Path) -> Target:
     return target
 
 
-def whole_at_every_instant(target: Target) -> None:
+def whole_at_every_instant(target: Target, ends: tuple[Tree, Tree] = (OLD, NEW)) -> None:
     """Each file is old or new even before recovery."""
     for path, content in target.tree().items():
         if not path.rpartition("/")[2].startswith(".hcodemod-"):
-            assert content in (OLD.get(path), NEW.get(path))
+            assert content in [end.get(path) for end in ends]
 
 
 def test_every_kill_of_apply_is_recovered(disk: Path) -> None:
@@ -74,7 +75,12 @@ def test_every_kill_of_revert_is_recovered(disk: Path) -> None:
     assert min(ends[True], ends[False]) > 0
 
 
-def nested(make: Callable[[], Target], action: Callable[[Target], object], stride: int) -> int:
+def nested(
+    make: Callable[[], Target],
+    action: Callable[[Target], object],
+    stride: int,
+    ends: tuple[Tree, Tree] = (OLD, NEW),
+) -> int:
     """Kill *action* at every point, and recovery at every *stride*-th; return how often."""
     kills = 0
     first = make()
@@ -87,9 +93,9 @@ def nested(make: Callable[[], Target], action: Callable[[Target], object], strid
             if not killed_at(inner, target.recover):
                 break
             kills += 1
-            whole_at_every_instant(target)
+            whole_at_every_instant(target, ends)
             target.recover()
-            assert target.tree() in (OLD, NEW)
+            assert target.tree() in ends
             assert not list((target.state / "journal").iterdir())
             inner += stride
     return kills
@@ -107,8 +113,21 @@ def test_kills_inside_the_recovery_of_a_revert_are_recovered(disk: Path) -> None
 
 @pytest.mark.torture
 def test_every_kill_inside_every_recovery_is_recovered(disk: Path) -> None:
-    assert nested(lambda: fresh(disk), Target.apply, 1) > 4_000
-    assert nested(lambda: applied(disk), Target.revert, 1) > 4_000
+    assert nested(lambda: fresh(disk), Target.apply, 1) > 2_500
+    assert nested(lambda: applied(disk), Target.revert, 1) > 1_500
+
+
+@pytest.mark.torture
+def test_kills_among_fifty_files_are_recovered(disk: Path) -> None:
+    old = {f"f{n}.py": b"x = %d\n" % n for n in range(50)}
+    new = {path: b"import m\n" + content for path, content in old.items()}
+    changes = tuple(FileChange(p, old[p], new[p], owners=(p,)) for p in old)
+
+    def make() -> Target:
+        shutil.rmtree(disk / "disk", ignore_errors=True)
+        return Target(disk / "disk").filled(old)
+
+    assert nested(make, lambda target: target.apply(changes), 9, (old, new)) > 15_000
 
 
 def test_a_kill_while_old_records_are_removed_is_recovered(disk: Path) -> None:
