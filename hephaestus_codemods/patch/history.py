@@ -100,7 +100,7 @@ def _add(
     read: Callable[[str, str], bytes],
 ) -> None:
     owners = {qualify(run, owner) for owner in file.owners}
-    if file.before == file.after:
+    if file.before == file.after and not file.steps:
         _claim(story, owners)
         return
     if file.before is None:
@@ -112,6 +112,8 @@ def _add(
         story.chapters.append(Chapter(weave, file.mode, died=frozenset(owners)))
         return
     if not _continues(story, file, removed):
+        if file.before == file.after:  # it needs what none of our runs wrote
+            return
         story.chapters.append(Chapter(Weave.of(read(run, file.before)), file.mode))
         removed = NOTHING
     weave = story.chapters[-1].weave

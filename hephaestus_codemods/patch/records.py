@@ -125,7 +125,8 @@ def complete(change: FileChange, rules: Mapping[str, str]) -> FileChange:
     edits = [edit for step in change.steps for edit in step.edits]
     if not (edits or change.owners) or not all(edit.owners for edit in edits):
         raise BrokenPromise(f"{change.path}: a change that no site owns could not be taken back")
-    if change.before is None or change.after is None or not change.writes:
+    is_claim = not change.writes and not change.steps
+    if change.before is None or change.after is None or is_claim:
         return replace(change, steps=(), owners=tuple(sorted(change.all_owners())))
     if not change.steps:
         edit = whole_edit(change.before, change.after, change.owners)
