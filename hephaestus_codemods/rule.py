@@ -102,13 +102,15 @@ class Change:
     """All that a rewrite of one site needs; it is applied whole or not at all.
 
     *edits* touch the module that was searched. *requirements* are PEP 508 strings. *support*
-    names modules of the support package (files in the rule's ``inject/``).
+    names modules of the support package (files in the rule's ``inject/``); *lifespans* names those
+    of them whose ``lifespan`` has to run with the application.
     """
 
     edits: tuple[Edit, ...]
     imports: tuple[Import, ...] = ()
     requirements: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
+    lifespans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

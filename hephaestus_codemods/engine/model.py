@@ -73,6 +73,18 @@ class Needs:
 
     support: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requirements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lifespans: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def any(self) -> bool:
+        """Say whether anything is asked for."""
+        return bool(self.support or self.requirements or self.lifespans)
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """The sites that ask for something."""
+        every = (*self.support.values(), *self.requirements.values(), *self.lifespans.values())
+        return frozenset(one for ids in every for one in ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.engine.planners.support import plan_support, support_paths
-from hephaestus_codemods.kit.support import support_place
+from hephaestus_codemods.engine.shared import (
+    asked,
+    plan_lifespans,
+    plan_requirements,
+    plan_supports,
+)
+from hephaestus_codemods.engine.sheet import Sheet
+from hephaestus_codemods.engine.workers import supervise
 from hephaestus_codemods.patch.model import FileChange
 from hephaestus_codemods.rule import Refusal
 
@@ -16,15 +21,8 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.engine.model import FileResult, Selection
     from hephaestus_codemods.engine.run import Job
+    from hephaestus_codemods.engine.shared import Sources
     from hephaestus_codemods.project.project import Project
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The texts of the support modules that rules bring, by name, and our own version."""
-
-    support: Mapping[str, str]
-    version: str
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,25 @@ class Plan:
 
 
 def transform(
-    project: Project,
     jobs: Sequence[Job],
     selection: Selection,
     execute: Callable[[Sequence[Job], Selection], Iterable[FileResult]],
-    sources: Sources,
+    plan: Callable[[Sequence[FileResult]], Plan],
+    vet: Callable[[Plan], Mapping[str, Refusal]] = lambda _: {},
 ) -> tuple[tuple[FileResult, ...], Plan]:
-    """Rewrite files until the shared needs of all that is rewritten can be met."""
+    """Rewrite files until the shared needs of all that is rewritten can be met.
+
+    *execute* rewrites files, *plan* adds what they share, *vet* refuses the sites whose files may
+    not be written. Each time fewer sites are left, so it comes to an end.
+    """
     results = {result.path: result for result in execute(jobs, selection)}
     while True:
-        plan = plan_changes(project, tuple(results.values()), sources)
-        if not plan.refused:
-            return tuple(results.values()), plan
-        selection = replace(selection, refused={**selection.refused, **plan.refused})
-        again = [job for job in jobs if _owns(results.get(job.path), plan.refused)]
+        planned = plan(tuple(results.values()))
+        refused = planned.refused or vet(planned)
+        if not refused:
+            return tuple(results.values()), planned
+        selection = replace(selection, refused={**selection.refused, **refused})
+        again = [job for job in jobs if _owns(results.get(job.path), refused)]
         results |= {result.path: result for result in execute(again, selection)}
 
 
@@ -58,44 +61,42 @@ def _owns(result: FileResult | None, refused: Mapping[str, Refusal]) -> bool:
     return result is not None and any(site.id in refused for site in result.sites)
 
 
-def plan_changes(project: Project, results: Sequence[FileResult], sources: Sources) -> Plan:
-    """Return the changes to all files, those that several sites share included."""
-    changes = [
-        FileChange(result.path, result.before, result.after, steps=result.steps)
-        for result in results
-        if result.after is not None
-    ]
-    support, refused = _support(project, results, sources)
-    return Plan((*changes, *support), refused)
+def plan_changes(
+    project: Project, results: Sequence[FileResult], sources: Sources, oldest: int | None = None
+) -> Plan:
+    """Return the changes to all files, those that several sites share included.
 
-
-def _support(
-    project: Project, results: Sequence[FileResult], sources: Sources
-) -> tuple[list[FileChange], dict[str, Refusal]]:
-    """Plan one support package for each application that needs one."""
-    wanted: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    app_paths: dict[str, str] = {}
+    *oldest* is the minor version of the oldest Python 3 that the settings name.
+    """
+    sheet = Sheet(project, {site.id: site.rule for result in results for site in result.sites})
     for result in results:
-        for name, ids in result.needs.support.items():
-            folder = support_place(project, result.path).folder
-            app_paths[folder] = result.path
-            wanted[folder][name] |= set(ids)
-    changes: list[FileChange] = []
-    refused: dict[str, Refusal] = {}
-    for folder, modules in wanted.items():
-        texts = {name: sources.support[name] for name in modules}
-        planned = plan_support(project, app_paths[folder], texts, sources.version)
-        owners = {name: tuple(sorted(ids)) for name, ids in modules.items()}
-        everyone = tuple(sorted({one for ids in owners.values() for one in ids}))
-        if isinstance(planned, Refusal):
-            refused |= dict.fromkeys(everyone, planned)
-            continue
-        for path in support_paths(project, app_paths[folder], texts):
-            before = project.read(path)
-            name = path.rpartition("/")[2].removesuffix(".py")
-            changes.append(
-                FileChange(
-                    path, before, planned.get(path, before), owners=owners.get(name, everyone)
-                )
-            )
-    return changes, refused
+        if result.after is not None:
+            sheet.put(FileChange(result.path, result.before, result.after, steps=result.steps))
+    everything = asked(project, results)
+    refused = plan_lifespans(sheet, everything, oldest)
+    refused |= plan_supports(sheet, everything, sources)
+    refused |= plan_requirements(sheet, results)
+    return Plan(tuple(sheet.changes.values()), refused, tuple(sheet.notes))
+
+
+def plan_in_worker(
+    project: Project, results: Sequence[FileResult], sources: Sources, oldest: int | None = None
+) -> Plan:
+    """Plan in a process that can be killed: shared needs make us read files of the target."""
+    needing = [result for result in results if result.needs.any]
+    if not needing:
+        return plan_changes(project, results, sources, oldest)
+    lost: list[Plan] = []
+
+    def work(_: str) -> Plan:
+        return plan_changes(project, results, sources, oldest)
+
+    def gone(task: str, cause: str) -> Sequence[str]:
+        refusal = Refusal("plan-crashed", f"what the change needs elsewhere is not known: {cause}")
+        lost.append(
+            Plan(refused={one: refusal for result in needing for one in result.needs.owners})
+        )
+        return ()
+
+    done = list(supervise(["the plan"], work, gone))
+    return (done or lost)[0]

@@ -27,11 +27,11 @@ from hephaestus_codemods.project.source import Source, UnreadableSource, decode
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.project import Project
-    from hephaestus_codemods.rule import Rule
+    from hephaestus_codemods.rule import Import, Rule
 
 #: More passes than this over all rules mean that two rules undo each other.
 MAX_PASSES = 10
@@ -40,6 +40,8 @@ MAX_ROUNDS = 100
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 Key = tuple[str, int, int]
+#: An edit and the ids of the sites that need it.
+Owned = tuple[Edit, tuple[str, ...]]
 
 
 class Unsettled(Exception):
@@ -191,12 +193,12 @@ def _at_origin(original: Source, site: Site, key: Key) -> Site:
 
 def _with_batch(work: Work, draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft:
     """Make all changes of *batch*; when they break a promise, leave out those that do."""
-    made = _spliced(draft, rule, batch)
+    made = _with_changes(draft, rule, batch)
     if isinstance(made, Draft):
         _note(work, batch)
         return made
     for one in batch:
-        made = _spliced(draft, rule, [one])
+        made = _with_changes(draft, rule, [one])
         if isinstance(made, Draft):
             # The others move in this text: they are found again in the next round.
             _note(work, [one])
@@ -213,15 +215,39 @@ def _note(work: Work, batch: Iterable[Planned]) -> None:
         work.applied[one.key] = one.change
 
 
-def _spliced(draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft | Refusal:
+def amended(
+    project: Project,
+    path: str,
+    change: Change,
+    rule: str,
+    owners: tuple[str, ...],
+    oldest: int | None,
+) -> tuple[Step, ...] | Refusal:
+    """Return the steps that make *change*, which sites of other files need, in the file *path*."""
+    draft = Draft(
+        project, project.module_at(path), minor=oldest or project.target.minor_floor(path)
+    )
+    owned = [(edit, owners) for edit in change.edits]
+    made = _spliced(draft, rule, owned, change.imports)
+    return made if isinstance(made, Refusal) else made.steps
+
+
+def _with_changes(draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft | Refusal:
     """Return the text with *batch* and its imports, or why there can be none."""
     owned = [(edit, (one.site.id,)) for one in batch for edit in one.change.edits]
-    owners = tuple(one.site.id for one in batch)
+    return _spliced(draft, rule.name, owned, {n for one in batch for n in one.change.imports})
+
+
+def _spliced(
+    draft: Draft, rule: str, owned: Sequence[Owned], imports: Iterable[Import]
+) -> Draft | Refusal:
+    """Return the text with the edits *owned* and with *imports*, or why there can be none."""
+    owners = tuple(dict.fromkeys(owner for _, ids in owned for owner in ids))
     try:
         body = _stepped(draft, rule, owned)
         if isinstance(body, Refusal):
             return body
-        needed = sorted({need for one in batch for need in one.change.imports})
+        needed = sorted(imports)
         gone = _identifiers(draft.module.source.text[edit.start : edit.end] for edit, _ in owned)
         edits = plan_imports(body.module, needed, gone)
         if isinstance(edits, Refusal):
@@ -231,9 +257,7 @@ def _spliced(draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft | Refu
         return Refusal(error.code, str(error))
 
 
-def _stepped(
-    draft: Draft, rule: Rule, owned: Sequence[tuple[Edit, tuple[str, ...]]]
-) -> Draft | Refusal:
+def _stepped(draft: Draft, rule: str, owned: Sequence[Owned]) -> Draft | Refusal:
     """Splice *owned* into the draft and hold the result to the gates."""
     old = draft.module.source
     edits = [edit for edit, _ in owned]
@@ -246,7 +270,7 @@ def _stepped(
         project,
         project.module_at(old.path),
         (*draft.trails, Trail.of(edits)),
-        (*draft.steps, Step(rule.name, to_bytes(old, owned))),
+        (*draft.steps, Step(rule, to_bytes(old, owned))),
         draft.minor,
     )
 
@@ -278,16 +302,17 @@ def _shared(edit: ByteEdit, users: Sequence[tuple[set[str], tuple[str, ...]]]) -
 
 
 def _needs(work: Work) -> Needs:
-    support: dict[str, list[str]] = {}
-    requirements: dict[str, list[str]] = {}
-    for key, change in work.applied.items():
-        for name in change.support:
-            support.setdefault(name, []).append(work.sites[key].id)
-        for text in change.requirements:
-            requirements.setdefault(text, []).append(work.sites[key].id)
+    def asked(kind: Callable[[Change], Iterable[str]]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for key, change in work.applied.items():
+            for name in kind(change):
+                found.setdefault(name, []).append(work.sites[key].id)
+        return {name: tuple(ids) for name, ids in found.items()}
+
     return Needs(
-        {name: tuple(ids) for name, ids in support.items()},
-        {text: tuple(ids) for text, ids in requirements.items()},
+        asked(lambda change: (*change.support, *change.lifespans)),
+        asked(lambda change: change.requirements),
+        asked(lambda change: change.lifespans),
     )
 
 

@@ -85,14 +85,21 @@ def origin(trails: Sequence[Trail], start: int, end: int) -> tuple[int, int]:
     return start, max(start, end)
 
 
-def to_bytes(source: Source, owned: Iterable[tuple[Edit, tuple[str, ...]]]) -> tuple[ByteEdit, ...]:
-    """Turn edits in characters of *source* into edits in its bytes."""
+def to_byte_span(source: Source, start: int, end: int) -> tuple[int, int]:
+    """Turn a span in characters of *source* into one in its bytes."""
     prefix = len(source.encode(""))
 
     def at(offset: int) -> int:
         return len(source.text[:offset].encode(source.encoding)) + prefix
 
+    return at(start), at(end)
+
+
+def to_bytes(source: Source, owned: Iterable[tuple[Edit, tuple[str, ...]]]) -> tuple[ByteEdit, ...]:
+    """Turn edits in characters of *source* into edits in its bytes."""
     return tuple(
-        ByteEdit(at(edit.start), at(edit.end), edit.text.encode(source.encoding), owners)
+        ByteEdit(
+            *to_byte_span(source, edit.start, edit.end), edit.text.encode(source.encoding), owners
+        )
         for edit, owners in sorted(owned)
     )

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods import __version__, git
-from hephaestus_codemods.engine.find import chosen
 from hephaestus_codemods.engine.model import Selection, SiteStatus
-from hephaestus_codemods.engine.plan import Plan, Sources, transform
+from hephaestus_codemods.engine.plan import Plan, plan_in_worker, transform
 from hephaestus_codemods.engine.run import in_workers
+from hephaestus_codemods.engine.shared import Sources
 from hephaestus_codemods.flows.done import Done, Written, clock, report
 from hephaestus_codemods.flows.place import locked
 from hephaestus_codemods.flows.target import jobs_of, open_target, sources
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     #: Asks which of the sites are to be written; each comes with the patch that it alone makes.
     Choose = Callable[[Sequence[tuple[Site, bytes]]], frozenset[str]]
 
-DIRTY = Refusal(
-    "uncommitted-changes",
-    "the file has changes that are not committed: commit them first, or give --allow-dirty",
-)
+
+def _dirty(path: str) -> Refusal:
+    return Refusal(
+        "uncommitted-changes",
+        f"{path} has changes that are not committed: commit them first, or give --allow-dirty",
+    )
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def apply(request: Request, *, write: bool = True, choose: Choose | None = None)
     target = open_target(request)
     if not write:
         done = rewritten(target, target.selection)
-        shown = report(target, done.results, "apply", started, _created(done))
-        return Done(shown, done.patch)
+        shown = report(target, tuple(_foreseen(done.results)), "apply", started)
+        return Done(shown, done.patch, bool(done.patch))
     notes: list[str] = []
     with locked(target.root, notes) as ground:
         selection = _chosen(target, choose)
@@ -77,33 +79,33 @@ def apply(request: Request, *, write: bool = True, choose: Choose | None = None)
 
 def rewritten(target: Target, selection: Selection) -> Rewritten:
     """Compute the changes of a run: in workers, and again without what cannot be shared."""
-    refused = {} if target.request.allow_dirty else _dirty(target, selection)
-    selection = replace(selection, refused={**selection.refused, **refused})
 
     def execute(jobs: Sequence[Job], chosen: Selection) -> list[FileResult]:
         return in_workers(target.view, jobs, target.rules, chosen, workers=target.jobs)
 
-    results, plan = transform(
-        Project(target.view),
-        jobs_of(target),
-        selection,
-        execute,
-        Sources(sources(target.rules), __version__),
+    brought = Sources(sources(target.rules), __version__)
+
+    def plan(results: Sequence[FileResult]) -> Plan:
+        return plan_in_worker(Project(target.view), results, brought, selection.oldest_minor)
+
+    return Rewritten(
+        *transform(jobs_of(target), selection, execute, plan, partial(_vetted, target))
     )
-    return Rewritten(results, plan)
 
 
-def _dirty(target: Target, selection: Selection) -> dict[str, Refusal]:
-    """Refuse the sites of files with uncommitted changes that would be rewritten."""
-    nothing = replace(selection, only=frozenset())
-    found = in_workers(target.view, jobs_of(target), target.rules, nothing, workers=target.jobs)
-    wanted = {
-        result.path: [site.id for site in result.sites if chosen(site, selection)]
-        for result in found
-    }
-    paths = [path for path, ids in wanted.items() if ids]
-    dirty = git.dirty_paths(target.root, paths) if paths else set()
-    return {one: DIRTY for path in dirty for one in wanted[path]}
+def _vetted(target: Target, plan: Plan) -> dict[str, Refusal]:
+    """Refuse the sites that would write files with uncommitted changes, or files left out."""
+    writing = {change.path: change for change in plan.changes if change.writes}
+    refused: dict[str, Refusal] = {}
+    for file in target.discovery.files:
+        if file.reason is not None and file.path in writing:
+            message = f"{file.path} would have to change, and it is left out: {file.message}"
+            owners = writing[file.path].all_owners()
+            refused |= dict.fromkeys(owners, Refusal("left-out", message))
+    dirty = set() if target.request.allow_dirty else git.dirty_paths(target.root, writing)
+    for path in dirty:
+        refused |= dict.fromkeys(writing[path].all_owners(), _dirty(path))
+    return refused
 
 
 def _chosen(target: Target, choose: Choose | None) -> Selection:
@@ -143,7 +145,7 @@ def _written(
     )
     if outcome.failure and not outcome.interrupted:
         notes.append(f"nothing was written: {outcome.failure}")
-    return Done(_report(target, done, outcome, notes, started), done.patch)
+    return Done(_report(target, done, outcome, notes, started), done.patch, bool(done.patch))
 
 
 def _report(
@@ -160,7 +162,7 @@ def _report(
         problems,
         (*notes, *done.plan.notes, *outcome.warnings),
         outcome.interrupted,
-        tuple(c.path for c in done.plan.changes if c.writes and c.path in outcome.written),
+        frozenset(c.path for c in done.plan.changes if c.writes and c.path in outcome.written),
     )
     lost = outcome.lost if outcome.id else None
     return report(target, tuple(_as_written(done.results, lost)), "apply", started, written)
@@ -179,8 +181,16 @@ def _as_written(results: Sequence[FileResult], lost: frozenset[str] | None) -> I
         yield replace(result, sites=sites)
 
 
-def _created(done: Rewritten) -> Written:
-    return Written(created=tuple(c.path for c in done.plan.changes if c.writes))
+def _foreseen(results: Sequence[FileResult]) -> Iterator[FileResult]:
+    """Call what would be written a suggestion: nothing was applied."""
+    for result in results:
+        sites = tuple(
+            replace(site, status=SiteStatus.SUGGESTED)
+            if site.status is SiteStatus.APPLIED
+            else site
+            for site in result.sites
+        )
+        yield replace(result, sites=sites)
 
 
 def _details(target: Target, done: Rewritten) -> Details:

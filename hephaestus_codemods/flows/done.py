@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from hephaestus_codemods.engine.model import FileResult, Site
     from hephaestus_codemods.flows.target import Target
 
-WORK = frozenset({"suggested", "applied"})
-
 
 @dataclass(frozen=True)
 class Done:
-    """What a command did: its report, the patch of what it changed, and whether it was cut off."""
+    """What a command did: its report, and the patch of what it changed or would change.
+
+    *found* says whether there is, or was, something to write.
+    """
 
     report: Report
     patch: bytes = b""
+    found: bool = False
 
     def exit_code(self, *, findings_are_1: bool, strict: bool = False) -> int:
         """Return 3, 2, 1 or 0: the gravest that holds."""
@@ -45,9 +47,7 @@ class Done:
         statuses = {str(file.status) for file in self.report.files}
         if self.report.failures or "failed" in statuses or (strict and "skipped" in statuses):
             return 2
-        if findings_are_1 and any(site.status in WORK for site in self.report.sites):
-            return 1
-        return 0
+        return int(findings_are_1 and self.found)
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ def clock() -> Clock:
 
 @dataclass(frozen=True)
 class Written:
-    """What the writer said of some files, by path, and the run that it recorded."""
+    """The run that was recorded, the paths that it *changed*, and problems with some files."""
 
     run: str | None = None
     problems: Mapping[str, tuple[str, str]] | None = None
     notes: tuple[str, ...] = ()
     interrupted: bool = False
-    created: tuple[str, ...] = ()
+    changed: frozenset[str] = frozenset()
 
 
 def report(
@@ -130,22 +130,22 @@ def _files(target: Target, results: Sequence[FileResult], written: Written) -> I
         elif file.reason is not None:
             yield FileEntry(file.path, FileStatus.SKIPPED, file.reason, file.message)
         else:
-            yield _file(file.path, by_path.get(file.path), wrote=written.run is not None)
-    for path in sorted({*written.created, *problems} - known):
+            yield _file(file.path, by_path.get(file.path), changed=file.path in written.changed)
+    for path in sorted({*written.changed, *problems} - known):
         code = problems.get(path)
-        yield (
-            FileEntry(path, FileStatus.FAILED, *code)
-            if code
-            else FileEntry(path, FileStatus.CHANGED, "shared", "several sites need this change")
+        yield FileEntry(path, FileStatus.FAILED, *code) if code else _file(path, None, changed=True)
+
+
+def _file(path: str, result: FileResult | None, *, changed: bool) -> FileEntry:
+    if changed and (result is None or result.after is None):
+        return FileEntry(
+            path, FileStatus.CHANGED, "shared", "sites of other files need this change"
         )
-
-
-def _file(path: str, result: FileResult | None, *, wrote: bool) -> FileEntry:
     if result is None:
         return FileEntry(path, FileStatus.UNCHANGED)
     if result.skip_file:
         return FileEntry(path, FileStatus.SUPPRESSED, "skip-file", "a comment in it says so")
-    if result.after is not None and wrote:
+    if changed:
         return FileEntry(path, FileStatus.CHANGED)
     whole = next((one for one in result.failures if one.rule is None), None)
     if whole is not None:

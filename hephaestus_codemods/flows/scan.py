@@ -16,4 +16,5 @@ def scan(request: Request) -> Done:
     started = clock()
     target = open_target(request, everything=True)
     results = searched(target, cache=request.cache)
-    return Done(report(target, results, "scan", started))
+    shown = report(target, results, "scan", started)
+    return Done(shown, found=any(site.status == "suggested" for site in shown.sites))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods import __version__
 from hephaestus_codemods.engine.model import FileResult, Selection, Site, SiteStatus
-from hephaestus_codemods.engine.planners.support import plan_support
+from hephaestus_codemods.engine.plan import plan_changes
 from hephaestus_codemods.engine.run import in_process, jobs_for
+from hephaestus_codemods.engine.shared import Sources
 from hephaestus_codemods.project.project import Files, Project
-from hephaestus_codemods.rule import Refusal, Safety
+from hephaestus_codemods.rule import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,16 +62,12 @@ def run_rule(
 def _written(
     rule: Rule, files: Mapping[str, bytes], results: tuple[FileResult, ...]
 ) -> dict[str, bytes]:
-    """Return the files that are rewritten, and the support files that come with them."""
-    written = {result.path: result.after for result in results if result.after is not None}
-    for result in results:
-        modules = {name: _injected(rule, name) for name in result.needs.support}
-        if modules:
-            project = Project.from_files({**files, **written})
-            plan = plan_support(project, result.path, modules, __version__)
-            assert not isinstance(plan, Refusal), plan.message
-            written |= plan
-    return written
+    """Return the files that are rewritten, and those that come with them."""
+    needed = {name for result in results for name in result.needs.support}
+    sources = Sources({name: _injected(rule, name) for name in needed}, __version__)
+    plan = plan_changes(Project.from_files(files), results, sources)
+    assert not plan.refused, next(iter(plan.refused.values())).message
+    return {change.path: change.after for change in plan.changes if change.after is not None}
 
 
 def _injected(rule: Rule, name: str) -> str:

@@ -280,8 +280,11 @@ MET = {
 
 @pytest.mark.parametrize("files", MET.values(), ids=MET.keys())
 def test_what_is_met_already_is_not_touched(files: Files) -> None:
-    """A bound that is at least as strict says it all."""
-    assert plan(files) == ManifestPlan()
+    """A bound that is at least as strict says it all, and the plan says where it stands."""
+    found = plan(files)
+    assert found == ManifestPlan(declared_in=found.declared_in)
+    assert found.declared_in
+    assert {*found.declared_in} <= {*files}
 
 
 REFUSED = {

@@ -68,12 +68,13 @@ class ManifestPlan:
     """What becomes of the manifests: new *contents* by path, and *commands* for their owner.
 
     A command is a folder and what to run there. Without contents and without a refusal the
-    requirement is met already.
+    requirement is met already, by the files *declared_in*.
     """
 
     contents: Mapping[str, bytes] = field(default_factory=dict)
     commands: tuple[tuple[str, str], ...] = ()
     refusal: Refusal | None = None
+    declared_in: tuple[str, ...] = ()
 
 
 def plan_requirement(files: Files, requirement: str, for_path: str) -> ManifestPlan:
@@ -198,7 +199,7 @@ def _in_folder(
     if refusal is not None:
         return ManifestPlan(refusal=refusal)
     if _is_met(wanted, found):
-        return ManifestPlan()
+        return ManifestPlan(declared_in=tuple(sorted({entry.path for entry in found})))
     source = _source(files, folder, stores)
     if isinstance(source, Refusal):
         return ManifestPlan(refusal=source)
