@@ -70,7 +70,7 @@ class Verbs(click.Group):
 )
 @click.version_option(__version__, prog_name="hcodemod", message="%(prog)s %(version)s")
 def hcodemod() -> None:
-    r"""Find what makes a Python web backend slow, and rewrite it.
+    """Find what makes a Python web backend slow, and rewrite it.
 
     Every change is a patch that can be reverted alone, and stands in a report.
 
@@ -78,7 +78,7 @@ def hcodemod() -> None:
     hcodemod scan                                   what could be done here
     hcodemod apply --rule sqlalchemy-exists-over-count --diff
     hcodemod revert                                 take the last run back
-    """
+    """  # noqa: D301  # click wants the character
 
 
 def main() -> NoReturn:
