@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Locks are data, and may be larger than any file that is parsed.
 MOST_BYTES = 20_000_000
 #: Never through a link, and never waiting for somebody to write into a pipe.
-READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Folders without a git repository around them are walked; these hold nothing of the project.
 FOREIGN = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"})
 
@@ -38,7 +38,7 @@ class DiskFiles:
         if path not in self.paths:
             return None
         try:
-            handle = os.open(f"{self.root}/{path}", READ_ONLY)
+            handle = os.open(f"{self.root}/{path}", os.O_RDONLY | SAFELY)
         except (OSError, ValueError):
             return None
         with os.fdopen(handle, "rb", buffering=0) as file:
