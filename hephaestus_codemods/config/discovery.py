@@ -333,7 +333,8 @@ Chain = tuple[tuple[int, "tuple[Pattern, ...]"], ...]
 
 def _walked(ground: _Ground, folder: str, *, respect_gitignore: bool) -> Iterator[str]:
     """Walk below *folder* without following any link; ignored files do not come up."""
-    stack: list[tuple[str, Chain]] = [(folder, ())]
+    above = _chain_above(ground, folder) if respect_gitignore else ()
+    stack: list[tuple[str, Chain]] = [(folder, above)]
     while stack:
         place, chain = stack.pop()
         try:
@@ -344,8 +345,7 @@ def _walked(ground: _Ground, folder: str, *, respect_gitignore: bool) -> Iterato
             continue
         start = f"{place}/" if place else ""
         if respect_gitignore and any(entry.name == ".gitignore" for entry in entries):
-            rules = ignore.parse(_small_file(os.path.join(ground.top, start, ".gitignore")))
-            chain = (*chain, (len(os.fsencode(start)), rules))
+            chain = (*chain, _ignore_file(ground, place))
         for entry in entries:
             path = start + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
@@ -357,6 +357,23 @@ def _walked(ground: _Ground, folder: str, *, respect_gitignore: bool) -> Iterato
                 yield path
             elif _folder_reason(ground, path) not in NOT_ENTERED:
                 stack.append((path, chain))
+
+
+def _chain_above(ground: _Ground, folder: str) -> Chain:
+    """Return the ignore files around *folder*; none when they ignore it, for the user named it."""
+    chain: Chain = ()
+    parts = folder.split("/") if folder else []
+    for depth in range(len(parts)):
+        chain = (*chain, _ignore_file(ground, "/".join(parts[:depth])))
+        if _is_ignored(chain, "/".join(parts[: depth + 1]), is_folder=True):
+            return ()
+    return chain
+
+
+def _ignore_file(ground: _Ground, folder: str) -> tuple[int, tuple[Pattern, ...]]:
+    """Return where paths below *folder* begin, and the patterns of its ignore file."""
+    rules = ignore.parse(_small_file(os.path.join(ground.top, folder, ".gitignore")))
+    return len(os.fsencode(f"{folder}/" if folder else "")), rules
 
 
 def _is_ignored(chain: Chain, path: str, *, is_folder: bool) -> bool:
