@@ -116,7 +116,7 @@ def below(folder: str, text: str) -> str:
     """
     negation = "!" if text.startswith("!") else ""
     body = text.removeprefix("!")
-    start = "".join(f"\\{one}" if one in "*?[\\ " else one for one in folder)
+    start = "".join(f"\\{one}" if one in "*?[\\" else one for one in folder)
     deep = "" if "/" in body.rstrip("/") else "**/"
     return f"{negation}/{start}/{deep}{body.removeprefix('/')}"
 

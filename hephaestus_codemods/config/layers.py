@@ -56,6 +56,15 @@ class Layer:
     text: str = ""
     section: tuple[str, ...] = ()
 
+    def sets(self, *keys: str) -> bool:
+        """Say whether the layer gives a value to the key."""
+        value: object = self.table
+        for key in keys:
+            if not isinstance(value, dict) or key not in value:
+                return False
+            value = value[key]
+        return True
+
     def where(self, *keys: str) -> str:
         """Return the place of a key for a message: file, line and full name."""
         name = ".".join(key if re.fullmatch(r"[\w-]+", key) else f'"{key}"' for key in keys)
@@ -220,8 +229,9 @@ def line_of(text: str, keys: tuple[str, ...]) -> int | None:
             found = (*header, *_names(stripped.partition("=")[0]))
         else:
             continue
-        if len(found) > matched and found == keys[: len(found)]:
-            best, matched = number, len(found)
+        shared = found[: len(keys)]  # `a.b.c = 1` opens a.b too
+        if len(shared) > matched and shared == keys[: len(shared)]:
+            best, matched = number, len(shared)
     return best
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hephaestus_codemods.config.keys import MAX_ITEMS, MAX_LENGTH, VERSION, Shape
+from hephaestus_codemods.config.keys import CONTROL, MAX_ITEMS, MAX_LENGTH, VERSION, Shape
 from hephaestus_codemods.config.settings import keys
 
 if TYPE_CHECKING:
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from hephaestus_codemods.config.keys import Key
     from hephaestus_codemods.rule import Option, Rule
 
-WORD = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
+#: A character that a string may hold, and one that makes it more than white space.
+ALLOWED = f"[^{CONTROL.pattern[1:-1]}]"
+VISIBLE = f"[^{CONTROL.pattern[1:-1]}\\s]"
+TEXT = {"maxLength": MAX_LENGTH, "pattern": f"^{ALLOWED}*$"}
+WORD = {"type": "string", **TEXT, "pattern": f"^{ALLOWED}*{VISIBLE}{ALLOWED}*$"}
 WORDS = {"type": "array", "items": WORD, "maxItems": MAX_ITEMS}
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
@@ -41,7 +45,12 @@ def _shape(declared: Key, options: Mapping[str, Any]) -> dict[str, Any]:
         case Shape.WORDS:
             return WORDS
         case Shape.TABLE:
-            return {"type": "object", "additionalProperties": WORDS}
+            return {
+                "type": "object",
+                "maxProperties": MAX_ITEMS,
+                "propertyNames": WORD,
+                "additionalProperties": WORDS,
+            }
         case Shape.NUMBER:
             return {"type": "integer", "minimum": declared.minimum, "maximum": declared.maximum}
         case Shape.VERSION:
@@ -72,4 +81,6 @@ def _option(option: Option) -> dict[str, Any]:
         told["minimum"] = option.minimum
     if option.choices:
         told["enum"] = list(option.choices)
+    elif told["type"] == "string":
+        told |= TEXT
     return told

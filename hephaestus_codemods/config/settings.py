@@ -126,6 +126,13 @@ class Settings:
                 found[rule.name] = chosen
         return {name: MappingProxyType(chosen) for name, chosen in found.items()}
 
+    def option_origin(self, rule: str, option: str) -> str | None:
+        """Say who set an option of a rule last; None when nobody did."""
+        if any(split_set(one)[:2] == (rule, option) for one in self.sets):
+            return str(Who.COMMAND)
+        speakers = (one for one in reversed(self.layers) if one.sets("rules", rule, option))
+        return next((one.origin for one in speakers), None)
+
     def _from_layers(self, rule: str, known: Mapping[str, Option]) -> Iterator[tuple[str, Scalar]]:
         for layer in self.layers:
             table = layer.table.get("rules")
@@ -278,8 +285,7 @@ def _matching(
 
 def _where(settings: Settings, *names: str) -> str:
     """Return the place of a key in the last configuration that sets it."""
-    layer = next(layer for layer in reversed(settings.layers) if names[0] in layer.table)
-    return layer.where(*names)
+    return next(one for one in reversed(settings.layers) if one.sets(*names)).where(*names)
 
 
 def _option(known: Mapping[str, Option], rule: str, name: str, where: str) -> Option:

@@ -45,11 +45,9 @@ def shown(request: Request, *, as_json: bool = False) -> str:
     chosen = settings.options(rules)
     for rule in rules:
         for option in rule.options:
-            own = chosen.get(rule.name, {})
-            origin = settings.origins.get("rules") or "command line"
-            value = own.get(option.name, option.default)
+            value = chosen.get(rule.name, {}).get(option.name, option.default)
             name = f'rules."{rule.name}".{option.name}'
-            rows.append((name, value, origin if option.name in own else None))
+            rows.append((name, value, settings.option_origin(rule.name, option.name)))
     if as_json:
         body = {name: {"value": value, "from": origin or DEFAULT} for name, value, origin in rows}
         return json.dumps(body, indent=2) + "\n"

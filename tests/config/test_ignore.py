@@ -161,7 +161,9 @@ def test_drawn_files_mean_what_they_mean_to_git(repository, lines, paths):
 
 
 @settings(max_examples=150)
-@given(line.filter(lambda text: not text.startswith("#")), path, st.sampled_from(["x", "a b", "*"]))
+@given(
+    line.filter(lambda text: not text.startswith("#")), path, st.sampled_from(["x", "a b", "b/a"])
+)
 def test_a_pattern_moved_below_a_folder_means_the_same_there(text, path, folder):
     """A configuration in a folder speaks of that folder alone, whatever its name."""
     (moved,) = ignore.patterns((ignore.below(folder, text),)) or (None,)
@@ -173,6 +175,17 @@ def test_a_pattern_moved_below_a_folder_means_the_same_there(text, path, folder)
 
     assert said(moved, inside) == said(own, path)
     assert said(moved, b"y" + path) is None
+
+
+@pytest.mark.parametrize("folder", ["*", "?", "[ab]", "\\", "a\\*", "#", "!x", " "])
+def test_the_name_of_a_folder_is_no_pattern(folder):
+    """A configuration in a folder with an odd name speaks of that folder all the same."""
+    rules = ignore.patterns([ignore.below(folder, text) for text in ("b.py", "/c", "d/*.py")])
+
+    for path in ("b.py", "x/b.py", "c", "d/a.py"):
+        assert ignore.covers(rules, f"{folder}/{path}")
+        assert not ignore.covers(rules, f"a/{path}")
+        assert not ignore.covers(rules, path)
 
 
 GREEDY = {
