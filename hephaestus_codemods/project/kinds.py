@@ -60,6 +60,9 @@ COROUTINE: Final = "typing.Coroutine"
 ENTERS: Final = "typing.ContextManager"
 AENTERS: Final = "typing.AsyncContextManager"
 LIST: Final = "builtins.list"
+DICT: Final = "builtins.dict"
+SET: Final = "builtins.set"
+STR: Final = "builtins.str"
 
 SESSIONS: Final = frozenset({SESSION, SQLMODEL_SESSION, SCOPED_SESSION})
 ASYNC_SESSIONS: Final = frozenset({ASYNC_SESSION, SQLMODEL_ASYNC_SESSION, ASYNC_SCOPED_SESSION})
@@ -104,6 +107,19 @@ CALLS: Final = {
     "requests.get": "requests.Response",
     "requests.post": "requests.Response",
     "celery.Celery": CELERY,
+    "logging.getLogger": "logging.Logger",
+    "structlog.get_logger": "structlog.BoundLogger",
+    "structlog.getLogger": "structlog.BoundLogger",
+    "builtins.open": "typing.IO",
+    "datetime.datetime.now": "datetime.datetime",
+    "datetime.datetime.utcnow": "datetime.datetime",
+    "asyncio.create_task": "asyncio.Task",
+    "asyncio.ensure_future": "asyncio.Task",
+    "asyncio.get_event_loop": "asyncio.AbstractEventLoop",
+    "asyncio.get_running_loop": "asyncio.AbstractEventLoop",
+    "asyncio.new_event_loop": "asyncio.AbstractEventLoop",
+    "builtins.sorted": LIST,
+    "builtins.repr": STR,
 }
 #: Classes that may be made by calling them; those annotated need not be here.
 CLASSES: Final = frozenset(
@@ -119,6 +135,15 @@ CLASSES: Final = frozenset(
     requests.Session httpx.Client httpx.AsyncClient httpx2.Client httpx2.AsyncClient
     aiohttp.ClientSession {FASTAPI} {ROUTER} {APPLICATION} {CELERY} flask.Flask
     flask.Blueprint fastapi.BackgroundTasks contextlib.ExitStack contextlib.AsyncExitStack
+    {LIST} {DICT} {SET} {STR} builtins.int builtins.float builtins.bytes builtins.tuple
+    builtins.frozenset builtins.bytearray
+    contextvars.ContextVar threading.Lock threading.RLock threading.Semaphore threading.Event
+    threading.BoundedSemaphore threading.Condition threading.Thread threading.local
+    asyncio.Lock asyncio.Semaphore asyncio.BoundedSemaphore asyncio.Event asyncio.Condition
+    asyncio.Queue asyncio.TaskGroup queue.Queue multiprocessing.Process multiprocessing.Pool
+    concurrent.futures.ThreadPoolExecutor concurrent.futures.ProcessPoolExecutor
+    pathlib.Path collections.deque collections.OrderedDict collections.Counter
+    collections.defaultdict io.StringIO io.BytesIO
     """.split()
 )
 #: Classes of libraries whose methods the class on the left has too.
@@ -150,6 +175,11 @@ BASES: Final = {
     "typing.Sequence": "typing.Iterable",
     "typing.List": "typing.Iterable",
     "typing.Set": "typing.Iterable",
+    DICT: "typing.Mapping",
+    "typing.MutableMapping": "typing.Mapping",
+    "collections.OrderedDict": DICT,
+    "collections.defaultdict": DICT,
+    "collections.Counter": DICT,
 }
 
 _SAME_QUERY = (
@@ -231,6 +261,36 @@ _DBAPI_CURSOR = {"__enter__": "self"}
 
 #: What a call of a method gives, by the class and the method.
 METHODS: Final[dict[str, dict[str, str]]] = {
+    STR: {
+        **_each(
+            "format join strip lstrip rstrip lower upper title capitalize replace removeprefix "
+            "removesuffix zfill ljust rjust casefold translate __str__",
+            STR,
+        ),
+        **_each("split rsplit splitlines", f"{LIST}[{STR}]"),
+        "encode": "builtins.bytes",
+        "__iter__": STR,
+    },
+    LIST: {"copy": "self", "pop": "0"},
+    DICT: {"copy": "self"},
+    "logging.Logger": {"getChild": "self"},
+    "pathlib.Path": {
+        **_each(
+            "joinpath resolve absolute expanduser with_suffix with_name relative_to parent", "self"
+        ),
+        **_each("read_text as_posix", STR),
+        "open": "typing.IO",
+    },
+    "typing.IO": {"__enter__": "self"},
+    **{
+        name: {"__enter__": "self"}
+        for name in (
+            "concurrent.futures.ThreadPoolExecutor",
+            "concurrent.futures.ProcessPoolExecutor",
+            "multiprocessing.Pool",
+        )
+    },
+    "asyncio.TaskGroup": {"__aenter__": "self", "create_task": "asyncio.Task"},
     ENGINE: {
         "connect": CONNECTION,
         "begin": f"enter {CONNECTION}",

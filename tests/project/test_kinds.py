@@ -626,6 +626,36 @@ CASES = {
             t = make()
             reveal(t)  # sqlalchemy.orm.Session
     """,
+    "text, containers and the standard library": """
+        # app.py
+        import asyncio, contextvars, functools, logging, threading
+        from pathlib import Path
+        from typing import Dict, Optional
+        from sqlalchemy.orm import Session
+        from starlette.concurrency import run_in_threadpool
+        log = logging.getLogger(__name__)
+        tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
+        lock = threading.Lock()
+        names = {}
+        def load() -> Session: ...
+        bound = functools.partial(load, 1)
+        async def f(given: dict[str, int], old: Optional[Dict[str, int]]):
+            reveal(log)  # logging.Logger
+            reveal(tenant)  # contextvars.ContextVar
+            reveal(lock)  # threading.Lock
+            reveal(names)  # builtins.dict
+            reveal(given)  # builtins.dict
+            reveal(old)  # builtins.dict
+            reveal(f"{given}")  # builtins.str
+            reveal("a b".strip().split())  # builtins.list
+            reveal({1, 2})  # builtins.set
+            reveal(Path("x").resolve())  # pathlib.Path
+            reveal(bound())  # sqlalchemy.orm.Session
+            reveal(await asyncio.to_thread(load, 1))  # sqlalchemy.orm.Session
+            reveal(await run_in_threadpool(load))  # sqlalchemy.orm.Session
+            with open("x") as file:
+                reveal(file)  # typing.IO
+    """,
 }
 
 

@@ -185,6 +185,10 @@ def _run(module: Module, node: ast.Call) -> Value | None:
     return returns.awaited(_first_argument(module, node))
 
 
+def _in_thread(module: Module, node: ast.Call) -> Value | None:
+    return instance(kinds.COROUTINE, called(module, _first_argument(module, node), None))
+
+
 def _closing(module: Module, node: ast.Call) -> Value | None:
     return instance(kinds.ENTERS, _first_argument(module, node))
 
@@ -209,6 +213,11 @@ SPECIAL: Final[dict[str, Callable[[Module, ast.Call], Value | None]]] = {
     "contextlib.closing": _closing,
     "contextlib.aclosing": _aclosing,
     "contextlib.nullcontext": _closing,
+    "functools.partial": _first_argument,
+    "asyncio.to_thread": _in_thread,
+    "starlette.concurrency.run_in_threadpool": _in_thread,
+    "fastapi.concurrency.run_in_threadpool": _in_thread,
+    "anyio.to_thread.run_sync": _in_thread,
 }
 
 

@@ -77,6 +77,14 @@ def _value(module: Module, node: ast.expr) -> Value | None:
             return instance(kinds.LIST, value(module, element))
         case ast.GeneratorExp(elt=element):
             return instance("typing.Iterator", value(module, element))
+        case ast.Dict() | ast.DictComp():
+            return instance(kinds.DICT)
+        case ast.Set() | ast.SetComp():
+            return instance(kinds.SET)
+        case ast.JoinedStr() | ast.Constant(value=str()):
+            return instance(kinds.STR)
+        case ast.List():
+            return instance(kinds.LIST)
     return None
 
 

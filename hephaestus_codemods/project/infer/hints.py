@@ -296,4 +296,8 @@ def _of_generic(module: Module, node: ast.Subscript) -> Value | None:
             return instance(kinds.COROUTINE, annotated(module, parts[-1]))
         case "typing.List" | "builtins.list":
             return instance(kinds.LIST, annotated(module, parts[0]))
+        case "typing.Dict" | "builtins.dict":
+            return instance(kinds.DICT)
+        case "typing.Set" | "builtins.set":
+            return instance(kinds.SET, annotated(module, parts[0]))
     return Instance(owner, tuple(annotated(module, part) for part in parts))
