@@ -25,7 +25,7 @@ from hephaestus_codemods.report import json as report_json
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from hephaestus_codemods.engine.model import FileResult, Site
     from hephaestus_codemods.engine.run import Job
@@ -39,24 +39,40 @@ if TYPE_CHECKING:
     Choose = Callable[[Sequence[tuple[Site, bytes]]], frozenset[str]]
 
 
+DIRTY = "uncommitted-changes"
+
+
 def _dirty(path: str) -> Refusal:
-    return Refusal(
-        "uncommitted-changes",
-        f"{path} has changes that are not committed: commit them first, or give --allow-dirty",
-    )
+    message = f"{path} has changes that are not committed: commit them first, or give --allow-dirty"
+    return Refusal(DIRTY, message)
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """Results and planned changes of a run, before anything is written."""
+    """Results and planned changes of a run, before anything is written.
+
+    *dirty* are the paths that would have to change and hold work that is not committed.
+    """
 
     results: tuple[FileResult, ...]
     plan: Plan
+    dirty: frozenset[str] = frozenset()
 
     @property
     def patch(self) -> bytes:
         """The whole run as one patch."""
         return emit(delta(change) for change in self.plan.changes if change.writes)
+
+    @property
+    def problems(self) -> dict[str, tuple[str, str]]:
+        """Code and message for each file that must not be written."""
+        return {path: (DIRTY, _dirty(path).message) for path in sorted(self.dirty)}
+
+    @property
+    def dirty_sites(self) -> frozenset[str]:
+        """The ids of the sites that were refused for the sake of uncommitted work."""
+        sites = (site for result in self.results for site in result.sites)
+        return frozenset(s.id for s in sites if s.refusal is not None and s.refusal.code == DIRTY)
 
 
 def apply(request: Request, *, write: bool = True, choose: Choose | None = None) -> Done:
@@ -64,7 +80,7 @@ def apply(request: Request, *, write: bool = True, choose: Choose | None = None)
     started = clock()
     target = open_target(request)
     if not write:
-        done = rewritten(target, target.selection)
+        done = rewritten(target, target.selection, allow_dirty=True)
         shown = report(target, tuple(_foreseen(done.results)), "apply", started)
         return Done(shown, done.patch, bool(done.patch))
     notes: list[str] = []
@@ -72,13 +88,15 @@ def apply(request: Request, *, write: bool = True, choose: Choose | None = None)
         selection = _chosen(target, choose)
         done = rewritten(target, selection)
         if not any(change.writes for change in done.plan.changes):
-            return Done(report(target, done.results, "apply", started, Written(notes=(*notes,))))
+            nothing = Written(problems=done.problems, notes=(*notes,))
+            return Done(report(target, done.results, "apply", started, nothing))
         with stoppable() as should_stop:
             return _written(target, done, ground, notes, started, should_stop)
 
 
-def rewritten(target: Target, selection: Selection) -> Rewritten:
+def rewritten(target: Target, selection: Selection, *, allow_dirty: bool = False) -> Rewritten:
     """Compute the changes of a run: in workers, and again without what cannot be shared."""
+    dirty: set[str] = set()
 
     def execute(jobs: Sequence[Job], chosen: Selection) -> list[FileResult]:
         return in_workers(target.view, jobs, target.rules, chosen, workers=target.jobs)
@@ -88,13 +106,22 @@ def rewritten(target: Target, selection: Selection) -> Rewritten:
     def plan(results: Sequence[FileResult]) -> Plan:
         return plan_in_worker(Project(target.view), results, brought, selection.oldest_minor)
 
-    return Rewritten(
-        *transform(jobs_of(target), selection, execute, plan, partial(_vetted, target))
-    )
+    def vet(plan: Plan) -> dict[str, Refusal]:
+        found = set() if allow_dirty else _dirty_paths(target, plan)
+        dirty.update(found)
+        return _vetted(target, plan, found)
+
+    return Rewritten(*transform(jobs_of(target), selection, execute, plan, vet), frozenset(dirty))
 
 
-def _vetted(target: Target, plan: Plan) -> dict[str, Refusal]:
-    """Refuse the sites that would write files with uncommitted changes, or files left out."""
+def _dirty_paths(target: Target, plan: Plan) -> set[str]:
+    if target.request.allow_dirty:
+        return set()
+    return git.dirty_paths(target.root, [c.path for c in plan.changes if c.writes])
+
+
+def _vetted(target: Target, plan: Plan, dirty: Collection[str]) -> dict[str, Refusal]:
+    """Refuse the sites that would write *dirty* files, or files left out."""
     writing = {change.path: change for change in plan.changes if change.writes}
     refused: dict[str, Refusal] = {}
     for file in target.discovery.files:
@@ -102,7 +129,6 @@ def _vetted(target: Target, plan: Plan) -> dict[str, Refusal]:
             message = f"{file.path} would have to change, and it is left out: {file.message}"
             owners = writing[file.path].all_owners()
             refused |= dict.fromkeys(owners, Refusal("left-out", message))
-    dirty = set() if target.request.allow_dirty else git.dirty_paths(target.root, writing)
     for path in dirty:
         refused |= dict.fromkeys(writing[path].all_owners(), _dirty(path))
     return refused
@@ -120,7 +146,8 @@ def _chosen(target: Target, choose: Choose | None) -> Selection:
         if site.status is SiteStatus.APPLIED
     ]
     alone = partial(_alone, target)
-    return replace(target.selection, only=choose([(site, alone(site)) for site in applied]))
+    taken = choose([(site, alone(site)) for site in applied])
+    return replace(target.selection, only=taken | everything.dirty_sites)
 
 
 def _alone(target: Target, site: Site) -> bytes:
@@ -151,7 +178,7 @@ def _written(
 def _report(
     target: Target, done: Rewritten, outcome: Outcome, notes: Sequence[str], started: Clock
 ) -> Report:
-    problems = {one.path: (one.code, one.message) for one in outcome.skipped}
+    problems = done.problems | {one.path: (one.code, one.message) for one in outcome.skipped}
     if outcome.id is None and not outcome.interrupted:
         failure = outcome.failure or "no file could be written"
         for change in done.plan.changes:
