@@ -29,6 +29,8 @@ def list_runs() -> None:
     lines, warnings = listed()
     output.listed(lines)
     _warn(warnings)
+    if not lines:
+        output.told("no run is recorded for this project yet")
 
 
 @command.command("show", cls=Verb)
@@ -48,16 +50,29 @@ def show_run(*, run: str | None, patch: bool, rule: str | None, report: bool) ->
 
 
 @command.command("gc", cls=Verb)
-@click.option("--keep", default=50, show_default=True, help="Keep this many of the newest runs.")
-@click.option("--days", default=90.0, show_default=True, help="Keep runs younger than this.")
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    default=50,
+    show_default=True,
+    help="Keep this many of the newest runs.",
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(0),
+    default=90.0,
+    show_default=True,
+    help="Keep runs younger than this.",
+)
 def collect(*, keep: int, days: float) -> None:
     """Forget old runs; what they changed stays, and can no longer be reverted."""
     from hephaestus_codemods.flows.runs import collected  # noqa: PLC0415  # not for --help
+    from hephaestus_codemods.report.terminal import counted  # noqa: PLC0415
 
     gone, notes = collected(keep, days)
     _warn(notes)
     output.listed(gone)
-    output.told(f"forgot {len(gone)} runs")
+    output.told(f"forgot {counted(len(gone), 'run')}")
 
 
 def _warn(lines: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from hephaestus_codemods.errors import UsageError
 from hephaestus_codemods.flows.place import locked, root_of
 from hephaestus_codemods.patch import ground as grounds
 from hephaestus_codemods.patch import records
+from hephaestus_codemods.report.terminal import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,16 +34,22 @@ def _line(history: History, run: Run) -> str:
     when = datetime.fromtimestamp(run.made_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     state = "reverted" if gone == len(owners) else f"{gone} reverted" if gone else "applied"
     rules = ", ".join(sorted(run.details.rules))
-    return f"{run.id}  {when}  {len(owners)} sites in {len(run.files)} files  {state}  {rules}"
+    what = f"{counted(len(owners), 'site')} in {counted(len(run.files), 'file')}"
+    return f"{run.id}  {when}  {what}  {state}  {rules}"
+
+
+def _found(history: History, name: str | None) -> Run:
+    """Return the run called *name*, by default the newest one."""
+    return history.runs[-1] if name is None and history.runs else history.find(name)
 
 
 def shown(name: str | None, what: str | None) -> bytes:
     """Return a file of a run's record, or a description of the run when *what* is None."""
     with grounds.seen(root_of()) as ground:
         if ground is None:
-            raise UsageError("there is no run here yet; 'hcodemod apply' makes one")
+            raise UsageError(records.NO_RUN)
         history = records.load(ground)
-        run = history.find(name)
+        run = _found(history, name)
         if what is not None:
             return records.content(ground, run, what)
     gone = history.reverted(run.id)
@@ -60,8 +67,8 @@ def rule_patch(name: str | None, rule: str) -> bytes:
     """Return what one rule of a run changed, as patches on top of the rules before it."""
     with grounds.seen(root_of()) as ground:
         if ground is None:
-            raise UsageError("there is no run here yet; 'hcodemod apply' makes one")
-        run = records.load(ground).find(name)
+            raise UsageError(records.NO_RUN)
+        run = _found(records.load(ground), name)
         wanted = [one for one in sorted(run.contents) if one.endswith(f"-{rule}.patch")]
         if not wanted:
             rules = ", ".join(sorted(run.details.rules))

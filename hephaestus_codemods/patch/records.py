@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MANIFEST, PATCH, REPORT, RULES = "manifest.json", "changes.patch", "report.json", "rules"
 DAY_S = 86_400.0
+NO_RUN = "no run is recorded for this project yet; 'hcodemod apply' makes one"
 Entry = TypeVar("Entry")
 
 
@@ -55,13 +56,13 @@ class History:
     def find(self, name: str | None) -> Run:
         """Return the run called *name* (a unique beginning is enough), by default the last one.
 
-        The last run is the newest of which something is still there to take back.
+        The last run is the newest of which something is still there to take back, if any is.
         """
         if name in (None, "last"):
+            if not self.runs:
+                raise UsageError(NO_RUN)
             open_runs = [run for run in self.runs if run.owners() - self.reverted(run.id)]
-            if not open_runs:
-                raise UsageError("there is no run to take back; 'hcodemod runs' lists them")
-            return open_runs[-1]
+            return (open_runs or self.runs)[-1]
         found = [run for run in self.runs if run.id.startswith(str(name).upper())]
         if len(found) != 1:
             what = "no run" if not found else "more than one run"

@@ -6,6 +6,7 @@ are shown as escapes before anything else sees them.
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
@@ -43,17 +44,32 @@ def _escape(one: str) -> str:
     return one.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def show(report: Report, out: TextIO, *, verbose: bool = False, quiet: bool = False) -> None:
-    """Write the report to *out*, in colours when it is a terminal."""
+def counted(number: int, what: str) -> str:
+    """Return a number of things as words."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def show(
+    report: Report, out: TextIO, *, verbose: bool = False, quiet: bool = False, here: bool = True
+) -> None:
+    """Write the report to *out*, in colours when it is a terminal.
+
+    *here* says that the user stands in the report's root.
+    """
     from rich.console import Console  # noqa: PLC0415  # 100 ms that a quiet run does not need
     from rich.text import Text  # noqa: PLC0415
 
     console = Console(file=out, highlight=False, emoji=False, markup=False, soft_wrap=True)
-    for line in lines(report, verbose=verbose, quiet=quiet):
-        console.print(Text.assemble(*((printable(redact(text)), style) for text, style in line)))
+    with console.capture() as captured:
+        for line in lines(report, verbose=verbose, quiet=quiet, here=here):
+            pieces = ((printable(redact(text)), style) for text, style in line)
+            console.print(Text.assemble(*pieces))
+    out.write(captured.get())
 
 
-def lines(report: Report, *, verbose: bool = False, quiet: bool = False) -> Iterator[Line]:
+def lines(
+    report: Report, *, verbose: bool = False, quiet: bool = False, here: bool = True
+) -> Iterator[Line]:
     """Yield the lines of the report as pieces of text with their styles."""
     if not quiet:
         yield from _sites(report, verbose=verbose)
@@ -65,6 +81,10 @@ def lines(report: Report, *, verbose: bool = False, quiet: bool = False) -> Iter
         rule = f" [{failure.rule}]" if failure.rule else ""
         yield ((f"{failure.path}:{rule} ", "bold"), (f"{failure.code}: {failure.message}", "red"))
     yield from _totals(report)
+    if report.run:
+        place = "" if here else f"-C {shlex.quote(report.root)} "
+        command = f"hcodemod {place}revert {report.run}"
+        yield (("run: ", "bold"), (report.run, ""), (f"  take it back: {command}", "dim"))
 
 
 def _sites(report: Report, *, verbose: bool) -> Iterator[Line]:
@@ -75,8 +95,11 @@ def _sites(report: Report, *, verbose: bool) -> Iterator[Line]:
             continue
         yield from _site(site, verbose=verbose)
     for (rule, why), count in sorted(hidden.items(), key=lambda one: (-one[1], one[0])):
-        places = "1 place" if count == 1 else f"{count} places"
-        yield ((f"left alone: {places} ", "yellow"), (f"[{rule}] ", "cyan"), (why, ""))
+        yield (
+            (f"left alone: {counted(count, 'place')} ", "yellow"),
+            (f"[{rule}] ", "cyan"),
+            (why, ""),
+        )
 
 
 def _site(site: SiteEntry, *, verbose: bool) -> Iterator[Line]:
@@ -99,12 +122,6 @@ def _totals(report: Report) -> Iterator[Line]:
     for kind, counts in report.totals.items():
         shown = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none"
         yield ((f"{kind}: ", "bold"), (shown, ""))
-    if report.run:
-        yield (
-            ("run: ", "bold"),
-            (report.run, ""),
-            (f"  take it back: hcodemod revert {report.run}", "dim"),
-        )
 
 
 def concise(report: Report) -> Iterator[str]:
