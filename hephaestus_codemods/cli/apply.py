@@ -11,9 +11,7 @@ from hephaestus_codemods.cli.options import Verb, output_options, rules_options,
 
 
 @click.command("apply", cls=Verb)
-@where_options
 @rules_options
-@output_options
 @click.option(
     "--safety",
     type=click.Choice(["safe", "review", "suggest"]),
@@ -26,6 +24,8 @@ from hephaestus_codemods.cli.options import Verb, output_options, rules_options,
 @click.option(
     "--exit-non-zero-on-fix", is_flag=True, help="Exit with 1 when something was rewritten."
 )
+@where_options
+@output_options
 def command(
     *, check: bool, diff: bool, interactive: bool, exit_non_zero_on_fix: bool, **given: Any
 ) -> int:
@@ -40,6 +40,8 @@ def command(
     write = not (check or diff)
     if interactive and not write:
         raise click.UsageError("--interactive writes; it cannot go with --check or --diff")
+    if diff and given["output_format"] == "json":
+        raise click.UsageError("--diff prints a patch: for the report use --report json=FILE")
     done = apply(request(given), write=write, choose=ask if interactive else None)
     if diff:
         output.data(done.patch)

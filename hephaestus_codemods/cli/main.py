@@ -29,6 +29,11 @@ VERBS = {
     "new-rule": "Start the folder of a new rule.",
 }
 INTERRUPTED = 130
+EXIT_CODES = """
+\b
+Exit codes: 0 clean or done; 1 findings under --check or --diff, or a conflict
+on revert; 2 wrong usage, or a file that failed; 3 a fault of ours; 130 interrupted.
+"""
 
 
 class Verbs(click.Group):
@@ -67,9 +72,17 @@ class Verbs(click.Group):
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.option(
+    "-C",
+    "folder",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Work as if started in DIR.",
 )
 @click.version_option(__version__, prog_name="hcodemod", message="%(prog)s %(version)s")
-def hcodemod() -> None:
+def hcodemod(folder: str | None) -> None:
     """Find what makes a Python web backend slow, and rewrite it.
 
     Every change is a patch that can be reverted alone, and stands in a report.
@@ -79,6 +92,8 @@ def hcodemod() -> None:
     hcodemod apply --rule sqlalchemy-exists-over-count --diff
     hcodemod revert                                 take the last run back
     """  # noqa: D301  # click wants the character
+    if folder is not None:
+        os.chdir(folder)
 
 
 def main() -> NoReturn:
@@ -92,17 +107,12 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     try:
         result = hcodemod.main(arguments, prog_name="hcodemod", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (| head): end quietly, as other tools do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except HcodemodError as error:
         _say(f"error: {error}")
         return error.exit_code

@@ -10,6 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
+REPORTS = ("json", "markdown")
+
+
+def _reports(
+    ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return format and file of each FORMAT=FILE; refuse a wrong one before anything is done."""
+    pairs = []
+    for text in texts:
+        style, _, file = text.partition("=")
+        if style not in REPORTS or not file:
+            wanted = " or ".join(f"{one}=FILE" for one in REPORTS)
+            raise click.BadParameter(f"it takes {wanted}, not {text!r}", ctx, param)
+        pairs.append((style, file))
+    return tuple(pairs)
 
 
 class Verb(click.Command):
@@ -42,7 +57,8 @@ def rules_options(function: Command) -> Command:
                 "tasks",
                 multiple=True,
                 metavar="TASK",
-                help="All rules of a task, such as api_optimization or cache_optimization.",
+                help="All rules of a task: api_optimization, chat_backend_optimization, "
+                "report_generation_optimization or cache_optimization.",
             ),
             click.option("--all", "all_rules", is_flag=True, help="All built-in rules."),
             click.option("--ignore", multiple=True, metavar="RULE", help="Leave a rule out."),
@@ -93,6 +109,7 @@ def output_options(function: Command) -> Command:
                 "--report",
                 "reports",
                 multiple=True,
+                callback=_reports,
                 metavar="FORMAT=FILE",
                 help="Write the report: json=FILE or markdown=FILE; repeatable.",
             ),

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from hephaestus_codemods.report.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+
+@contextlib.contextmanager
+def unread(stream: TextIO) -> Iterator[None]:
+    """Go on when the reader of *stream* went away (``| head``): the exit code still counts."""
+    try:
+        yield
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def data(content: bytes) -> None:
     """Write bytes that a program reads."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    with unread(sys.stdout):
+        sys.stdout.buffer.write(content)
 
 
 def listed(lines: Iterable[str]) -> None:
@@ -26,4 +39,5 @@ def listed(lines: Iterable[str]) -> None:
 def told(text: str) -> None:
     """Say something to the person at the terminal; its line breaks are ours."""
     lines = (printable(line) for line in text.split("\n"))
-    sys.stderr.write("\n".join(lines) + "\n")
+    with unread(sys.stderr):
+        sys.stderr.write("\n".join(lines) + "\n")

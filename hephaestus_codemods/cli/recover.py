@@ -9,7 +9,7 @@ from hephaestus_codemods.cli.options import Verb
 
 
 @click.command("recover", cls=Verb)
-@click.argument("path", default=".")
+@click.argument("path", default=".", type=click.Path(exists=True))
 def command(*, path: str) -> int:
     """Bring every file to what it was before the run that was cut off, or after it."""
     from hephaestus_codemods.flows.recover import recover  # noqa: PLC0415  # not for --help

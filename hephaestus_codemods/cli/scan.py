@@ -10,10 +10,10 @@ from hephaestus_codemods.cli.options import Verb, output_options, rules_options,
 
 
 @click.command("scan", cls=Verb)
-@where_options
 @rules_options
-@output_options
 @click.option("--check", is_flag=True, help="Exit with 1 when there is something to rewrite.")
+@where_options
+@output_options
 def command(*, check: bool, **given: Any) -> int:
     """Find what could be rewritten, and say why the rest is left alone.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hephaestus_codemods.cli import output
+from hephaestus_codemods.errors import TargetError
 from hephaestus_codemods.flows.target import Request
 
 if TYPE_CHECKING:
@@ -18,15 +20,15 @@ if TYPE_CHECKING:
     from hephaestus_codemods.flows.done import Done
     from hephaestus_codemods.report.model import Report
 
-FORMATS = ("json", "markdown")
 QUESTION = "Write this change? [y]es, [n]o, [a]ll that are left, [q]uit here"
 
 
 def request(given: Mapping[str, Any]) -> Request:
     """Turn the options of a verb into what a flow asks for."""
-    names = tuple(
-        name.strip() for one in given.get("rules", ()) for name in one.split(",") if name.strip()
-    )
+    texts = given.get("rules", ())
+    names = tuple(name.strip() for one in texts for name in one.split(",") if name.strip())
+    if texts and not names:
+        raise click.UsageError("--rule takes the name of a rule, and there is none")
     return Request(
         paths=tuple(given.get("paths", ())),
         rules=names,
@@ -52,15 +54,22 @@ def show(
     """Show a report, keep the copies that were asked for, and return the exit code."""
     from hephaestus_codemods.report import terminal  # noqa: PLC0415  # nothing to show, no import
 
-    for wanted in given["reports"]:
-        keep(done.report, wanted)
     style = given["output_format"]
     if style == "json" and not quiet_data:
         output.data(rendered(done.report, "json"))
     elif style == "concise" and not quiet_data:
         output.listed(terminal.concise(done.report))
     if style == "full" or done.report.failures:
-        terminal.show(done.report, sys.stderr, verbose=given["verbose"], quiet=given["quiet"])
+        with output.unread(sys.stderr):
+            terminal.show(
+                done.report,
+                sys.stderr,
+                verbose=given["verbose"],
+                quiet=given["quiet"],
+                here=Path.cwd().is_relative_to(done.report.root),
+            )
+    for kind, name in given["reports"]:
+        keep(done.report, kind, name)
     code = done.exit_code(findings_are_1=findings_are_1, strict=given["strict"])
     return 0 if code == 1 and given["exit_zero"] else code
 
@@ -72,22 +81,22 @@ def rendered(report: Report, style: str) -> bytes:
     return json.dumps(report) if style == "json" else markdown.dumps(report)
 
 
-def keep(report: Report, wanted: str) -> None:
-    """Write the report to a file, as FORMAT=FILE says."""
+def keep(report: Report, style: str, name: str) -> None:
+    """Write the report to a file; a pipe or a device gets it too."""
     from hephaestus_codemods.patch import fsops, journal  # noqa: PLC0415  # when asked for
 
-    style, equals, name = wanted.partition("=")
-    if not equals or style not in FORMATS or not name:
-        raise click.UsageError(f"--report takes {' or '.join(f + '=FILE' for f in FORMATS)}")
-    path = Path(name).absolute()
+    content = rendered(report, style)
+    path = Path(os.path.realpath(name))
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
         with fsops.make_path(path.parent) as folder:
-            content = rendered(report, style)
             journal.replace(folder, path.name, journal.temporary_name(), content, 0o644)
     except OSError as error:
         # The report is never lost: people get it where they look next.
-        sys.stderr.buffer.write(rendered(report, "json"))
-        raise click.ClickException(f"cannot write {name}: {error.strerror}") from error
+        output.told(rendered(report, "json").decode("ascii"))
+        raise TargetError(f"the report {name} cannot be written: {error.strerror}") from error
 
 
 def ask(sites: Sequence[tuple[Site, bytes]]) -> frozenset[str]:

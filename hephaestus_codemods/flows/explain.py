@@ -10,8 +10,9 @@ from hephaestus_codemods.flows.target import open_target, searched
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hephaestus_codemods.engine.model import Site
-    from hephaestus_codemods.flows.target import Request
+    from hephaestus_codemods.engine.model import FileResult, Site
+    from hephaestus_codemods.flows.target import Request, Target
+    from hephaestus_codemods.rule import Rule
 
 SENTENCES = {
     "suggested": "can be rewritten",
@@ -23,14 +24,18 @@ SENTENCES = {
 def explain(request: Request) -> Sequence[str]:
     """Return the lines that explain the sites of one rule at one line of one file."""
     target = open_target(request)
+    if len(target.rules) != 1:
+        raise UsageError(f"{request.rules[0]!r} is not one rule: give the name of a single one")
     if not target.lines:
         raise UsageError(f"{request.paths[0]!r} names no line: write PATH:LINE")
     (path, ranges), *_ = target.lines.items()
-    rule = target.rules[0]
     results = searched(target, cache=False)
     failures = [failure for result in results for failure in result.failures]
     if failures:
         return [f"{path}: {failure.code}: {failure.message}" for failure in failures]
+    why = _not_asked(target, results, path)
+    if why:
+        return [f"{path}: {target.rules[0].name} is not asked: {why}"]
     sites = [
         site
         for result in results
@@ -38,13 +43,31 @@ def explain(request: Request) -> Sequence[str]:
         if any(site.line <= last and first <= site.end_line for first, last in ranges)
     ]
     if not sites:
-        first = ranges[0][0]
-        return [
-            f"{path}:{first}: {rule.name} sees no site here.",
-            f"It looks for: {rule.summary}.",
-            f"See 'hcodemod rules {rule.name}' for what it rewrites and what it leaves alone.",
-        ]
+        return _no_site(target.rules[0], f"{path}:{ranges[0][0]}")
     return [line for site in sites for line in _told(site)]
+
+
+def _not_asked(target: Target, results: Sequence[FileResult], path: str) -> str:
+    """Return why the rule does not look at the file at all; empty when it does."""
+    (file,) = target.discovery.files
+    (rule,) = target.rules
+    if file.reason is not None:
+        return file.message
+    if file.is_test and not rule.in_tests:
+        return "it is a test file, and the rule leaves tests alone"
+    if target.settings.ignored_rules(path, [rule.name]):
+        return "per-file-ignores in the configuration says so"
+    if any(result.skip_file for result in results):
+        return "a comment in the file (hcodemod: skip-file) says so"
+    return ""
+
+
+def _no_site(rule: Rule, place: str) -> Sequence[str]:
+    return [
+        f"{place}: {rule.name} sees no site here.",
+        f"What it does: {rule.summary}.",
+        f"See 'hcodemod rules {rule.name}' for what it rewrites and what it leaves alone.",
+    ]
 
 
 def _told(site: Site) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods import __version__, registry
+from hephaestus_codemods.config import ignore
 from hephaestus_codemods.config.arguments import without_lines
 from hephaestus_codemods.config.discovery import Discovery, discover
 from hephaestus_codemods.config.settings import Said, Settings, load_settings
@@ -24,7 +25,7 @@ from hephaestus_codemods.rule import Rule, Safety, Task
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from hephaestus_codemods.registry import Catalogue
+    from hephaestus_codemods.registry import Catalogue, Listed
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,19 @@ def settings_for(root: Path, request: Request, catalogue: Catalogue) -> Settings
     said = Said(
         Path(request.config) if request.config is not None else None,
         request.isolated,
-        request.exclude,
+        tuple(_from_here(root, one) for one in request.exclude),
         request.sets,
         request.packs,
     )
     start = Path(without_lines(request.paths[0])) if request.paths else Path.cwd()
     return load_settings(root, start, said, catalogue, os.environ)
+
+
+def _from_here(root: Path, glob: str) -> str:
+    """Let a pattern with a folder in it start where the user stands; a bare name means any."""
+    here = Path(os.path.realpath(os.curdir))
+    inside = here.relative_to(root).as_posix() if here.is_relative_to(root) else "."
+    return glob if inside == "." or "/" not in glob.rstrip("/") else ignore.below(inside, glob)
 
 
 def _chosen_rules(
@@ -122,13 +130,14 @@ def _chosen_rules(
     """Return the rules in their order, and the least safe class that each may write."""
     packs = (*settings.packs, *request.packs)
     named = {one for pattern in request.rules for one in _named(catalogue, pattern, packs)}
-    reachable = {name: registry.load(one) for name, one in catalogue.reachable(packs).items()}
-    by_set = _by_set(request, settings, reachable, everything=everything and not named)
+    by_set = _by_set(
+        request, settings, catalogue.reachable(packs), everything=everything and not named
+    )
     if not named and not by_set:
-        raise UsageError(
-            "no rule is chosen: give --rule RULE, --task TASK or --all; the rules are "
-            + ", ".join(sorted(catalogue.rules))
-        )
+        why = "no rule is chosen: give --rule RULE, --task TASK or --all"
+        if request.tasks:
+            why = f"no rule within reach belongs to {' or '.join(request.tasks)}"
+        raise UsageError(f"{why}; the rules are {', '.join(sorted(catalogue.rules))}")
     left_out = {one for pattern in request.ignore for one in catalogue.matching(pattern, packs)}
     left_out |= set(settings.ignore) - named
     rules = {name: registry.load(catalogue.named(name)) for name in (named | by_set) - left_out}
@@ -143,12 +152,13 @@ def _named(catalogue: Catalogue, pattern: str, packs: Sequence[str]) -> tuple[st
 
 
 def _by_set(
-    request: Request, settings: Settings, reachable: Mapping[str, Rule], *, everything: bool
+    request: Request, settings: Settings, reachable: Mapping[str, Listed], *, everything: bool
 ) -> set[str]:
     tasks = [_task(name) for name in request.tasks]
     if request.all_rules or everything:
         return set(reachable)
-    chosen = {name for name, rule in reachable.items() if any(t in rule.tasks for t in tasks)}
+    rules = {name: registry.load(one) for name, one in reachable.items()} if tasks else {}
+    chosen = {name for name, rule in rules.items() if any(t in rule.tasks for t in tasks)}
     configured = set(settings.select) if not request.rules and not tasks else set()
     return chosen | configured
 

@@ -1,0 +1,1 @@
+"""The rule toy-calls."""
