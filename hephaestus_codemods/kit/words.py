@@ -1,0 +1,19 @@
+"""Names for new variables, made of the names that the code has."""
+
+from __future__ import annotations
+
+import re
+
+
+def snake(name: str) -> str:
+    """Return *name* with words apart: ``OrderItem`` becomes ``order_item``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def plural(name: str) -> str:
+    """Return the name of several: ``category`` becomes ``categories``."""
+    if re.search(r"[^aeiou]y$", name):
+        return f"{name[:-1]}ies"
+    if re.search(r"(s|x|z|ch|sh)$", name):
+        return f"{name}es"
+    return f"{name}s"

@@ -1,0 +1,1 @@
+"""The rule sql-select-loop-to-batch."""

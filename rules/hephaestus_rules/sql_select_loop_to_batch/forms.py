@@ -1,0 +1,121 @@
+"""Chooses the form of a batch: filling the session, or a dictionary of answers by key."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from hephaestus_codemods.project.queries import Form, Gives
+from hephaestus_codemods.rule import Established, Precondition, Refusal
+from hephaestus_rules.sql_select_loop_to_batch.types import (
+    Family,
+    compares_exactly,
+    family_of,
+    key_family,
+)
+
+if TYPE_CHECKING:
+    from hephaestus_codemods.kit.loops import Loop
+    from hephaestus_rules.sql_select_loop_to_batch.items import Items
+    from hephaestus_rules.sql_select_loop_to_batch.keys import Key
+    from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
+
+
+class Batch(StrEnum):
+    """What stands before the loop."""
+
+    PREFETCH = "prefetch"
+    """The objects are loaded into the session, where ``session.get`` finds them."""
+
+    BY_KEY = "by key"
+    """A dictionary from key to object, or value."""
+
+    GROUPS = "groups"
+    """A dictionary from key to the list of its rows."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the rewrite of a site needs."""
+
+    loop: Loop
+    shape: Shape
+    key: Key
+    items: Items
+    batch: Batch
+    preconditions: tuple[Precondition, ...]
+
+
+def plan_of(
+    loop: Loop, shape: Shape, key: Key, items: Items, unwritten: Precondition
+) -> Plan | Refusal:
+    """Return the plan of a batch, or why no form of it is right."""
+    batch = _batch(loop, shape, key)
+    if isinstance(batch, Refusal):
+        return batch
+    known = [_keyed(shape), unwritten, _bounded(items)]
+    if batch is not Batch.PREFETCH:
+        agreed = _agreed(loop, shape, key)
+        if isinstance(agreed, Refusal):
+            return agreed
+        known.append(agreed)
+    return Plan(loop, shape, key, items, batch, tuple(known))
+
+
+def _batch(loop: Loop, shape: Shape, key: Key) -> Batch | Refusal:
+    query = shape.query
+    if query.gives in (Gives.LIST, Gives.RESULT):
+        if not shape.is_whole:
+            return Refusal("column-lists", "lists of one column are not grouped")
+        if query.unique:
+            return Refusal("query-has-unique", "unique(): its rows are joined with others")
+        return Batch.GROUPS
+    if not shape.unique:
+        message = f"several rows may have one {shape.key.column.attribute}: which is the first?"
+        return Refusal("first-of-many", message)
+    proved = family_of(shape.key.column)
+    same = proved is not None and proved == key_family(loop.module, key.node)
+    if shape.is_whole and shape.is_by_primary_key and (query.form is Form.GET or not same):
+        return Batch.PREFETCH
+    return Batch.BY_KEY
+
+
+def _keyed(shape: Shape) -> Precondition:
+    column = f"{shape.key.model.name.rpartition('.')[2]}.{shape.key.column.attribute}"
+    detail = f"{column} is unique" if shape.unique else f"all rows of one {column} are read"
+    return Precondition("each item asks for one key", Established.PROVED, detail)
+
+
+def _bounded(items: Items) -> Precondition:
+    name = "the database accepts all keys in one statement"
+    if items.most is not None:
+        return Precondition(name, Established.PROVED, f"there are {items.most} at the most")
+    detail = "drivers allow 32,766 or more; how many items there are cannot be seen"
+    return Precondition(name, Established.ASSUMED, detail)
+
+
+def _agreed(loop: Loop, shape: Shape, key: Key) -> Precondition | Refusal:
+    """Say whether keys that are equal in the database are equal in Python."""
+    name = "a key finds in the dictionary what it finds in the table"
+    column = shape.key.column
+    family = family_of(column)
+    given = key_family(loop.module, key.node)
+    if family is None:
+        message = f"{column.attribute} has a type whose values may be equal in other ways"
+        return Refusal("key-type", message)
+    if given is None:
+        message = f"the type of {ast.unparse(key.node)} is not known: 5 and '5' are one key there"
+        return Refusal("key-type", message)
+    if given is not family:
+        return Refusal(
+            "key-type", f"{column.attribute} holds {family}, and it is asked for {given}"
+        )
+    if family is not Family.TEXT:
+        return Precondition(name, Established.PROVED, f"both are {family}")
+    exact = compares_exactly(loop.module)
+    if exact is False:
+        return Refusal("caseless", "the database takes text as equal whatever its case")
+    how = Established.PROVED if exact else Established.ASSUMED
+    return Precondition(name, how, "both are text, compared case by case")

@@ -1,0 +1,110 @@
+"""What a loop runs over, so that it can be run over twice."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_codemods.kit.loops import Loop, is_readable
+from hephaestus_codemods.kit.names import fresh_name
+from hephaestus_codemods.kit.words import plural
+from hephaestus_codemods.project.nodes import Function
+from hephaestus_codemods.rule import Refusal
+
+if TYPE_CHECKING:
+    from hephaestus_codemods.project.module import Module
+
+#: Kinds of values that give the same items each time.
+COLLECTIONS: Final = frozenset(
+    {"builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "builtins.frozenset"}
+    | {"typing.Sequence", "typing.List", "typing.Set", "typing.Tuple", "typing.Dict"}
+    | {"typing.Collection", "typing.Mapping", "sqlalchemy.orm.Mapped"}
+)
+#: Functions that give the same items each time when their arguments do.
+VIEWS: Final = frozenset({f"builtins.{name}" for name in ("enumerate", "zip", "reversed", "range")})
+MAPPING_VIEWS: Final = frozenset({"items", "values", "keys"})
+#: Fewer keys than this are not worth a batch.
+FEW: Final = 3
+
+
+@dataclass(frozen=True)
+class Items:
+    """The text that gives the items; *setup* is a statement that has to stand before the loop.
+
+    With *renamed* the loop runs over the new variable. *known* says that it surely is a
+    collection; *most* is how many items there are at the most, when the code says it.
+    """
+
+    text: str
+    setup: str = ""
+    renamed: bool = False
+    known: bool = True
+    most: int | None = None
+
+
+def items_of(loop: Loop) -> Items | Refusal:
+    """Return how the items of *loop* are collected, or why they cannot be."""
+    module, node = loop.module, loop.iterable
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return _literal(module, node)
+    if _is_view(module, node) or (module.kind(node) in COLLECTIONS and is_readable(node)):
+        return Items(module.source.segment(node))
+    if isinstance(node, ast.Call) and module.qualified_name(node.func) in (
+        "itertools.count",
+        "itertools.cycle",
+        "builtins.iter",
+    ):
+        return Refusal("endless", "the items may never end")
+    if isinstance(node, ast.Name) and _is_own(module, node):
+        name = node.id
+        return Items(name, f"{name} = list({name})", known=False)
+    name = fresh_name(module, _wanted(loop), loop.place)
+    text = module.source.segment(node)
+    if module.kind(node) == "builtins.list":
+        return Items(name, f"{name} = {text}", renamed=True)
+    return Items(name, f"{name} = list({text})", renamed=True, known=False)
+
+
+def _literal(module: Module, node: ast.List | ast.Tuple | ast.Set) -> Items | Refusal:
+    if len(node.elts) < FEW:
+        return Refusal("few-keys", f"there are only {len(node.elts)} items")
+    if not all(is_readable(one) for one in node.elts):
+        return Refusal("computed-items", "the items are computed in the head of the loop")
+    return Items(module.source.segment(node), most=len(node.elts))
+
+
+def _is_view(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* looks at collections in a way that can be repeated."""
+    if not isinstance(node, ast.Call) or node.keywords:
+        return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr in MAPPING_VIEWS and not node.args:
+        owner = node.func.value
+        return module.kind(owner) in COLLECTIONS and is_readable(owner)
+    if module.qualified_name(node.func) not in VIEWS:
+        return False
+    return all(
+        isinstance(one, ast.Constant) or (is_readable(one) and module.kind(one) in COLLECTIONS)
+        for one in node.args
+    )
+
+
+def _is_own(module: Module, node: ast.Name) -> bool:
+    """Say whether *node* is a local variable that is not read after its loop."""
+    found = module.scopes.lookup(node.id, node)
+    if found is None or not isinstance(found[0], Function):
+        return False
+    if module.scopes.scope(node) is not found[0]:
+        return False
+    return not any(
+        isinstance(one, ast.Name) and one.id == node.id and one.lineno > node.lineno
+        for one in ast.walk(found[0])
+    )
+
+
+def _wanted(loop: Loop) -> str:
+    if isinstance(loop.iterable, ast.Attribute):
+        return loop.iterable.attr.lstrip("_") or "items"
+    if isinstance(loop.target, ast.Name):
+        return plural(loop.target.id.strip("_") or "item")
+    return "items"
