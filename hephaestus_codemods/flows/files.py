@@ -56,8 +56,8 @@ class DiskFiles:
 
 def all_paths(root: Path) -> frozenset[str]:
     """Return the paths of all files that facts may be read from: code, manifests, containers."""
-    listed = git.list_files(root)
-    return frozenset(_walked(root) if listed is None else listed)
+    # Git lists nothing without a work tree, and nothing of a folder that it ignores.
+    return frozenset(git.list_files(root) or _walked(root))
 
 
 def _walked(root: Path) -> Iterator[str]:
