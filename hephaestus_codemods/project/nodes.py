@@ -27,23 +27,23 @@ FIELDS: Final = {
 }
 
 
-_FOUND: dict[type[ast.AST], tuple[str, ...]] = {}
+class _ChildFields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each class of nodes that can hold nodes, in source order."""
 
-
-def child_fields(node: type[ast.AST]) -> tuple[str, ...]:
-    """Return the fields of a class of nodes that can hold nodes, in source order."""
-    found = _FOUND.get(node)
-    if found is None:
+    def __missing__(self, node: type[ast.AST]) -> tuple[str, ...]:
         usual = tuple(field for field in node._fields if field not in LEAVES)
-        found = _FOUND[node] = FIELDS.get(node.__name__, usual)
-    return found
+        found = self[node] = FIELDS.get(node.__name__, usual)
+        return found
+
+
+CHILD_FIELDS: Final = _ChildFields()
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """Return the nodes directly in *node*, without contexts and operators."""
     found: list[ast.AST] = []
     values = node.__dict__
-    for field in child_fields(type(node)):
+    for field in CHILD_FIELDS[type(node)]:
         value = values.get(field)
         if value.__class__ is list:
             found.extend([one for one in value if one is not None])
@@ -60,10 +60,15 @@ def walk(root: ast.AST) -> tuple[list[ast.AST], dict[ast.AST, ast.AST]]:
     while stack:
         node = stack.pop()
         found.append(node)
-        inner = children(node)
-        if inner:
-            for one in inner:
-                parents[one] = node
-            inner.reverse()
-            stack += inner
+        # The longest loop of a scan, so it makes no list of children.
+        for field in reversed(CHILD_FIELDS[type(node)]):
+            value = getattr(node, field, None)
+            if value.__class__ is list:
+                for one in reversed(value):
+                    if one is not None:
+                        parents[one] = node
+                        stack.append(one)
+            elif value is not None:
+                parents[value] = node
+                stack.append(value)
     return found, parents

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -107,8 +106,7 @@ class Scopes:
     def __init__(self, tree: ast.Module, text: str) -> None:
         self.tree = tree
         self._walrus = ":=" in text
-        self._global = re.search(r"\bglobal\b", text) is not None
-        self._nonlocal = re.search(r"\bnonlocal\b", text) is not None
+        self._moves = "global" in text or "nonlocal" in text
         self._raw: dict[ast.AST, Table] = {}
         self._bound: dict[ast.AST, dict[str, list[Binding]]] = {}
 
@@ -172,7 +170,7 @@ class Scopes:
     def _moved_here(self) -> dict[ast.AST, list[tuple[str, Binding]]]:
         """Bindings that ``global`` and ``nonlocal`` give to another scope, by that scope."""
         moved: dict[ast.AST, list[tuple[str, Binding]]] = {}
-        if not (self._global or self._nonlocal):
+        if not self._moves:
             return moved
         seen: set[tuple[ast.AST, str]] = set()
         for node in self.walked[0]:
