@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from hephaestus_codemods.project.answers import Answers
+from hephaestus_codemods.project.classes import Bases, bases_of, property_names
 from hephaestus_codemods.project.deployment import Deployment
 from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.layout import Layout, is_test
@@ -23,8 +24,10 @@ from hephaestus_codemods.project.source import Source, UnreadableSource, decode
 from hephaestus_codemods.project.target import Target
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Collection, Iterator, Mapping
 
+    from hephaestus_codemods.project.callgraph import Callee
     from hephaestus_codemods.project.names import Symbols
     from hephaestus_codemods.project.values import Class, Value
 
@@ -82,6 +85,9 @@ class Memo:
     exports: Answers[Symbols] = field(default_factory=Answers)
     values: Answers[Value | None] = field(default_factory=Answers)
     models: dict[Class, Model | None] = field(default_factory=dict)
+    subclasses: dict[tuple[str, ast.ClassDef], tuple[Class, ...]] = field(default_factory=dict)
+    resolved: dict[tuple[str, ast.Call], Callee] = field(default_factory=dict)
+    callees: dict[tuple[str, ast.AST], tuple[Callee, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +236,32 @@ class Project:
         self._consulted.note(path)
         return self.view.read(path)
 
-    def modules_with(self, *needles: bytes) -> Iterator[Module]:
-        """Yield the modules that hold one of *needles*, tests left out, in the order of paths."""
+    def modules_with(self, *needles: bytes, tests: bool = False) -> Iterator[Module]:
+        """Yield the modules that hold one of *needles*, in the order of paths; *tests* if asked."""
         for path in sorted(self.layout.files):
-            raw = b"" if is_test(path) else self.read(path) or b""
+            raw = b"" if is_test(path) and not tests else self.read(path) or b""
             if any(needle in raw for needle in needles):
-                try:
-                    yield self._module_at(path)
-                except UnreadableSource:
-                    continue
+                found = self.readable(path)
+                if found is not None:
+                    yield found
+
+    def readable(self, path: str) -> Module | None:
+        """Return the module in file *path*, or None when it cannot be parsed."""
+        self._consulted.note(path)
+        try:
+            return self._module_at(path)
+        except UnreadableSource:
+            return None
+
+    @cached_property
+    def bases(self) -> Bases:
+        """Which files derive classes, by the names of what they derive from."""
+        return bases_of(self)
+
+    @cached_property
+    def property_names(self) -> frozenset[str]:
+        """The names of all properties of the project's classes."""
+        return property_names(self)
 
     def with_file(self, path: str, raw: bytes) -> Project:
         """Return the project as it is when *path* holds *raw*; trees of other files are shared."""

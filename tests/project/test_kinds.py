@@ -68,9 +68,9 @@ CASES = {
             reveal(i)  # None
             reveal(j)  # None
             reveal(k)  # None
-            reveal(args)  # None
+            reveal(args)  # builtins.tuple
             reveal(m)  # redis.Redis
-            reveal(kw)  # None
+            reveal(kw)  # builtins.dict
     """,
     "dependencies": """
         # app/__init__.py

@@ -90,7 +90,7 @@ def of_parameter(module: Module, binding: Binding) -> Value | None:
         if found is not None:
             return found
     if binding.path is None:
-        return None
+        return instance(kinds.DICT if function.args.kwarg is binding.node else "builtins.tuple")
     if binding.annotation is not None:
         found = annotated(module, binding.annotation)
         if found is not None:
