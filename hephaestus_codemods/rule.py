@@ -97,13 +97,29 @@ class Import:
     alias: str | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Addition:
+    """A new definition beside an old one, perhaps in another file: *text* defines *name*.
+
+    It stands after the function *beside* of the file *path* (``get_user``, ``Users.get``), in the
+    same class if that is one. Two sites that need the same one share it.
+    """
+
+    path: str
+    beside: str
+    name: str
+    text: str
+    imports: tuple[Import, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """All that a rewrite of one site needs; it is applied whole or not at all.
 
     *edits* touch the module that was searched. *requirements* are PEP 508 strings. *support*
     names modules of the support package (files in the rule's ``inject/``); *lifespans* names those
-    of them whose ``lifespan`` has to run with the application.
+    of them whose ``lifespan`` has to run with the application. *additions* are new definitions
+    that the edits call.
     """
 
     edits: tuple[Edit, ...]
@@ -111,6 +127,7 @@ class Change:
     requirements: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
     lifespans: tuple[str, ...] = ()
+    additions: tuple[Addition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

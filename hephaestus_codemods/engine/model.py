@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hephaestus_codemods.patch.model import Step
-    from hephaestus_codemods.rule import Precondition, Refusal, Safety, Scalar
+    from hephaestus_codemods.rule import Addition, Precondition, Refusal, Safety, Scalar
 
 
 class SiteStatus(StrEnum):
@@ -74,17 +74,18 @@ class Needs:
     support: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requirements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lifespans: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    additions: Mapping[Addition, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
         """Say whether anything is asked for."""
-        return bool(self.support or self.requirements or self.lifespans)
+        return bool(self.support or self.requirements or self.lifespans or self.additions)
 
     @property
     def owners(self) -> frozenset[str]:
         """The sites that ask for something."""
-        every = (*self.support.values(), *self.requirements.values(), *self.lifespans.values())
-        return frozenset(one for ids in every for one in ids)
+        kinds = (self.support, self.requirements, self.lifespans, self.additions)
+        return frozenset(one for kind in kinds for ids in kind.values() for one in ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods.engine.shared import (
     asked,
+    plan_additions,
     plan_lifespans,
     plan_requirements,
     plan_supports,
@@ -73,7 +74,8 @@ def plan_changes(
         if result.after is not None:
             sheet.put(FileChange(result.path, result.before, result.after, steps=result.steps))
     everything = asked(project, results)
-    refused = plan_lifespans(sheet, everything, oldest)
+    refused = plan_additions(sheet, results, oldest)
+    refused |= plan_lifespans(sheet, everything, oldest)
     refused |= plan_supports(sheet, everything, sources)
     refused |= plan_requirements(sheet, results)
     return Plan(tuple(sheet.changes.values()), refused, tuple(sheet.notes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hephaestus_codemods.engine.find import Found, Search, chosen, raised, search
 from hephaestus_codemods.engine.gates import broken_promise, bytes_differ
@@ -21,7 +21,8 @@ from hephaestus_codemods.engine.model import (
     SiteStatus,
 )
 from hephaestus_codemods.engine.planners.imports import plan_imports
-from hephaestus_codemods.engine.splice import Trail, fits, origin, splice, to_bytes
+from hephaestus_codemods.engine.splice import Taken, Trail, origin, splice, to_bytes
+from hephaestus_codemods.engine.workers import is_exhaustion
 from hephaestus_codemods.patch.model import ByteEdit, Step
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Refusal
@@ -39,6 +40,7 @@ MAX_PASSES = 10
 MAX_ROUNDS = 100
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
+T = TypeVar("T")
 Key = tuple[str, int, int]
 #: An edit and the ids of the sites that need it.
 Owned = tuple[Edit, tuple[str, ...]]
@@ -146,12 +148,12 @@ def _batch(work: Work, draft: Draft, rule: Rule) -> list[Planned]:
         return []
     looked = search(draft.module, [rule], work.selection)
     work.failures += [failure for failure in looked.failures if failure not in work.failures]
-    taken: list[Edit] = []
+    taken = Taken()
     batch: list[Planned] = []
     for one in looked.found:
         planned = _planned(work, draft, rule, one)
-        if planned is not None and fits(planned.change.edits, taken):
-            taken += planned.change.edits
+        if planned is not None and taken.fits(planned.change.edits):
+            taken.take(planned.change.edits)
             batch.append(planned)
     return batch
 
@@ -171,6 +173,8 @@ def _planned(work: Work, draft: Draft, rule: Rule, one: Found) -> Planned | None
         work.banned[key] = Refusal("layout", str(error))
         return None
     except Exception as error:  # a rule is a guest: its fault is a result
+        if is_exhaustion(error):
+            raise
         failure = raised(rule, error)
         work.failures.append(failure)
         work.banned[key] = Refusal("rule-raised", failure.message)
@@ -193,20 +197,36 @@ def _at_origin(original: Source, site: Site, key: Key) -> Site:
 
 def _with_batch(work: Work, draft: Draft, rule: Rule, batch: Sequence[Planned]) -> Draft:
     """Make all changes of *batch*; when they break a promise, leave out those that do."""
+    kept, made = _sound(work, draft, rule, batch)
+    _note(work, kept)
+    return made
+
+
+def _sound(
+    work: Work, draft: Draft, rule: Rule, batch: Sequence[Planned]
+) -> tuple[Sequence[Planned], Draft]:
+    """Return those of *batch* that break no promise, and the text with them.
+
+    The others are found by halving: a file may hold hundreds of sites and one that is broken.
+    """
     made = _with_changes(draft, rule, batch)
     if isinstance(made, Draft):
-        _note(work, batch)
-        return made
-    for one in batch:
-        made = _with_changes(draft, rule, [one])
-        if isinstance(made, Draft):
-            # The others move in this text: they are found again in the next round.
-            _note(work, [one])
-            return made
-        work.banned[one.key] = made
+        return batch, made
+    if len(batch) == 1:
+        work.banned[batch[0].key] = made
         if made.code == "gate":
             work.failures.append(Failure("gate", made.message, rule.name, ours=True))
-    return draft
+        return (), draft
+    middle = len(batch) // 2
+    first, with_first = _sound(work, draft, rule, batch[:middle])
+    second, with_second = _sound(work, draft, rule, batch[middle:])
+    if not first or not second:
+        return (first, with_first) if first else (second, with_second)
+    both = _with_changes(draft, rule, (*first, *second))
+    if isinstance(both, Draft):
+        return (*first, *second), both
+    # Each half is sound alone; what is left of the second is found again in the next round.
+    return first, with_first
 
 
 def _note(work: Work, batch: Iterable[Planned]) -> None:
@@ -302,17 +322,18 @@ def _shared(edit: ByteEdit, users: Sequence[tuple[set[str], tuple[str, ...]]]) -
 
 
 def _needs(work: Work) -> Needs:
-    def asked(kind: Callable[[Change], Iterable[str]]) -> dict[str, tuple[str, ...]]:
-        found: dict[str, list[str]] = {}
+    def asked(kind: Callable[[Change], Iterable[T]]) -> dict[T, tuple[str, ...]]:
+        found: dict[T, list[str]] = {}
         for key, change in work.applied.items():
-            for name in kind(change):
-                found.setdefault(name, []).append(work.sites[key].id)
-        return {name: tuple(ids) for name, ids in found.items()}
+            for wanted in kind(change):
+                found.setdefault(wanted, []).append(work.sites[key].id)
+        return {wanted: tuple(ids) for wanted, ids in found.items()}
 
     return Needs(
         asked(lambda change: (*change.support, *change.lifespans)),
         asked(lambda change: change.requirements),
         asked(lambda change: change.lifespans),
+        asked(lambda change: change.additions),
     )
 
 

@@ -1,4 +1,4 @@
-"""What sites of several files need together: support code, requirements, a place in the lifespan.
+"""What sites need of other files: definitions, support code, requirements, a place to start.
 
 Each planner changes the sheet for as many sites as it can, and says of the others why not.
 """
@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -25,10 +26,11 @@ from hephaestus_codemods.engine.planners.support import (
 )
 from hephaestus_codemods.engine.rewrite import amended
 from hephaestus_codemods.engine.splice import to_byte_span
+from hephaestus_codemods.kit.statements import define_after
 from hephaestus_codemods.kit.support import support_place
 from hephaestus_codemods.patch.model import FileChange, Step
 from hephaestus_codemods.patch.records import whole_edit
-from hephaestus_codemods.rule import Refusal
+from hephaestus_codemods.rule import Change, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from hephaestus_codemods.engine.sheet import Owners, Sheet
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.rule import Addition
 
 Refused = dict[str, Refusal]
 #: Names of what is needed (modules, requirements), each with the sites that need it.
@@ -80,6 +83,74 @@ def asked(project: Project, results: Iterable[FileResult]) -> dict[str, Asked]:
     return found
 
 
+# --- New definitions in other files ---
+
+
+def plan_additions(sheet: Sheet, results: Sequence[FileResult], oldest: int | None) -> Refused:
+    """Add the definitions that new code calls, each once."""
+    wanted: dict[Addition, set[str]] = defaultdict(set)
+    for result in results:
+        for addition, ids in result.needs.additions.items():
+            wanted[addition] |= {*ids}
+    refused: Refused = {}
+    for addition in sorted(wanted):
+        owners = tuple(sorted(wanted[addition]))
+        refusal = _added(sheet, addition, owners, oldest)
+        if refusal is not None:
+            refused |= dict.fromkeys(owners, refusal)
+    return refused
+
+
+def _added(sheet: Sheet, addition: Addition, owners: Owners, oldest: int | None) -> Refusal | None:
+    module = _amendable(sheet.project, addition.path)
+    if isinstance(module, Refusal):
+        return module
+    anchor = _definition(module, addition.beside)
+    if anchor is None:
+        message = f"{addition.path}: {addition.beside} is not there any more"
+        return Refusal("anchor-missing", message)
+    holder = addition.beside.rpartition(".")[0]
+    known = _definition(module, f"{holder}.{addition.name}" if holder else addition.name)
+    if known is not None:
+        span = module.source.span(known)
+        if dedent(" " * known.col_offset + module.source.segment(known)) != addition.text:
+            message = f"{addition.path} has another {addition.name} already"
+            return Refusal("name-taken", message)
+        sheet.claim(addition.path, [to_byte_span(module.source, *span)], owners)
+        return None
+    edits = define_after(module, anchor, [addition.text])
+    if edits is None:
+        message = f"{addition.path}: nothing can be added after {addition.beside}"
+        return Refusal("no-room", message)
+    change = Change(edits, addition.imports)
+    rule = sheet.rule_of(owners)
+    made = amended(sheet.project, addition.path, change, rule, owners, oldest)
+    if isinstance(made, Refusal):
+        return made
+    sheet.step(addition.path, made)
+    return None
+
+
+def _amendable(project: Project, path: str) -> Module | Refusal:
+    """Return the module that is to be changed for others, unless its owner says no."""
+    module = project.module_at(path)
+    if suppressions(module.source).skip_file:
+        return Refusal("skip-file", f"{path} would have to change, and a comment keeps it")
+    return module
+
+
+def _definition(module: Module, path: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the one function with the qualified *path* in *module*."""
+    found = [
+        node
+        for node in module.nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name == path.rpartition(".")[2]
+        and module.qualified_path(node) == path
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 # --- A place in the lifespan ---
 
 
@@ -112,9 +183,9 @@ def _started(
         if not plan:
             _claim_part(sheet, app.module, part, owners)
         for path, change in plan.items():
-            module = sheet.project.module_at(path)
-            if suppressions(module.source).skip_file:
-                return Refusal("skip-file", f"{path} would have to change, and a comment keeps it")
+            module = _amendable(sheet.project, path)
+            if isinstance(module, Refusal):
+                return module
             made = amended(sheet.project, path, change, sheet.rule_of(owners), owners, oldest)
             if isinstance(made, Refusal):
                 return made

@@ -12,6 +12,7 @@ from hephaestus_codemods.kit.layout import (
     Lines,
     after_line,
     comment_above,
+    is_blank_line,
     line_stop,
     lines_of,
     start_of,
@@ -102,6 +103,36 @@ def insert_after(module: Module, node: ast.stmt, text: str) -> tuple[Edit, ...] 
     at = _below_comments(module, lines, indent)
     closed = source.text[at - 1] in "\r\n"
     return (Edit(at, at, body + eol if closed else eol + body),)
+
+
+def define_after(module: Module, node: ast.stmt, texts: list[str]) -> tuple[Edit, ...] | None:
+    """Return the insertion of the definitions *texts* after *node*, with blank lines around them.
+
+    None where no statement can stand.
+    """
+    gap = _gap(module, node)
+    block = block_of(module, node) or [node]
+    end = lines_of(module.source, node, block).end
+    touching = end < len(module.source.text) and not is_blank_line(module.source, end)
+    edits = insert_after(module, node, gap + f"\n{gap}".join(texts))
+    return _with_gap(module, edits, gap if touching and node is not block[-1] else "")
+
+
+def define_before(module: Module, node: ast.stmt, text: str) -> tuple[Edit, ...] | None:
+    """Return the insertion of the definition *text* before *node*; see :func:`define_after`."""
+    return _with_gap(module, insert_before(module, node, text), _gap(module, node))
+
+
+def _gap(module: Module, node: ast.stmt) -> str:
+    """Return the blank lines between definitions: two at the top of a file, one inside."""
+    return "\n" * (2 if module.scopes.scope(node) is module.tree else 1)
+
+
+def _with_gap(module: Module, edits: tuple[Edit, ...] | None, gap: str) -> tuple[Edit, ...] | None:
+    if not edits:
+        return None
+    eol = module.source.newline(edits[0].start)
+    return tuple(Edit(one.start, one.end, one.text + gap.replace("\n", eol)) for one in edits)
 
 
 def replace_statement(module: Module, node: ast.stmt, text: str) -> tuple[Edit, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.patch.records import Details
 from hephaestus_codemods.patch.revert import Choice
 from hephaestus_codemods.project.project import Files, Project
-from hephaestus_codemods.rule import Change, Edit, Finding, Import, Refusal, Safety
+from hephaestus_codemods.rule import Addition, Change, Edit, Finding, Import, Refusal, Safety
 
 from ..patch.harness import Target, sites_of
 from .toys import calls, rule
@@ -235,3 +236,82 @@ def run_over(target: Target, one: Rule) -> None:
     sites = sites_of(*((s.id, s.rule, s.path) for r in results for s in r.sites))
     outcome = target.apply(plan.changes, Details("1.0", {one.name: 1}, sites))
     assert outcome.failure is None
+
+
+CRUD = """\
+def get(db, key):
+    return db[key]
+
+
+def other():
+    pass
+"""
+MANY = "def get_many(db, keys: Collection):\n    return {key: db[key] for key in keys}"
+
+
+def calling(name: str, text: str = MANY, beside: str = "get") -> Rule:
+    """Return a rule that calls a function which it adds to another file."""
+    addition = Addition(
+        "app/crud.py", beside, "get_many", text, (Import("collections.abc", "Collection"),)
+    )
+
+    def find(module: Module, options: Options) -> Iterator[Finding]:
+        for call in calls(module, "old"):
+            edit = Edit(*module.source.span(call), "get_many({}, [])")
+            called = (Import("app.crud", "get_many"),)
+            change = Change((edit,), called, additions=(addition,))
+            yield Finding(call, "old", change=lambda change=change: change)
+
+    return rule(name, find)
+
+
+def test_a_definition_is_added_once_beside_the_one_it_goes_with() -> None:
+    """Two files call one new function: it is written once, with what it imports."""
+    files = {"app/__init__.py": "", "app/a.py": "x = old()\n", "app/b.py": "y = old()\n"}
+    written = after({**files, "app/crud.py": CRUD}, calling("many"))
+    assert written["app/crud.py"] == (
+        "from collections.abc import Collection\n\n\n"
+        + CRUD.replace("\n\n\ndef other", f"\n\n\n{MANY}\n\n\ndef other")
+    )
+    assert written["app/a.py"] == "from app.crud import get_many\n\nx = get_many({}, [])\n"
+
+
+def test_a_definition_that_is_there_already_is_shared_and_another_refuses() -> None:
+    """The same text is called; a function of the same name and other text is not touched."""
+    files = {"app/__init__.py": "", "app/a.py": "x = old()\n"}
+    same = f"from collections.abc import Collection\n\n\n{CRUD}\n\n{MANY}\n"
+    assert {*after({**files, "app/crud.py": same}, calling("many"))} == {"app/a.py"}
+    other = f"{CRUD}\n\ndef get_many():\n    pass\n"
+    results, plan = planned({**files, "app/crud.py": other}, calling("many"))
+    assert [s.refusal.code for r in results for s in r.sites if s.refusal] == ["name-taken"]
+    assert plan.changes == ()
+
+
+def test_a_method_is_added_to_the_class_of_its_neighbour() -> None:
+    """Inside of a class it stands with one blank line around it."""
+    files = {"app/__init__.py": "", "app/a.py": "x = old()\n"}
+    crud = (
+        CRUD.replace("(db, key)", "(self)").replace("db[key]", "1").replace("other()", "last(self)")
+    )
+    crud = "class Users:\n" + indent(crud.replace("\n\n\n", "\n\n"), "    ")
+    text = "def get_many(self):\n    return [1]"
+    written = after({**files, "app/crud.py": crud}, calling("many", text, "Users.get"))
+    assert (
+        "        return db[key]\n\n    def get_many(self):\n        return [1]\n\n    def last"
+        in written["app/crud.py"]
+    )
+
+
+def test_a_shared_definition_goes_with_the_last_run_that_calls_it(tmp_path: Path) -> None:
+    """Reverting the run that added it keeps it for a later one."""
+    start = {"app/__init__.py": "", "app/crud.py": CRUD, "app/a.py": "x = old()\n", "app/b.py": ""}
+    target = Target(tmp_path / "disk").filled({p: body.encode() for p, body in start.items()})
+    run_over(target, calling("many"))
+    target.put("app/b.py", b"y = old()\n")
+    run_over(target, calling("many"))
+    first, second = target.history().runs
+    target.revert(Choice(), first.id)
+    assert b"def get_many" in target.tree()["app/crud.py"]
+    target.revert(Choice(), second.id)
+    expected = {path: body.encode() for path, body in start.items()} | {"app/b.py": b"y = old()\n"}
+    assert target.tree() == expected

@@ -19,6 +19,7 @@ from hephaestus_codemods.kit.layout import (
     lines_of,
     start_of,
 )
+from hephaestus_codemods.project.scopes import Definition
 from hephaestus_codemods.rule import Edit, Import
 
 if TYPE_CHECKING:
@@ -384,7 +385,10 @@ def _at_top(module: Module, new: New, limit: int) -> Line:
     source = module.source
     eol = source.newline(at)
     open_end = bool(at) and source.text[at - 1] not in "\r\n"
-    more = at < len(source.text) and not is_blank_line(source, at)
+    more = 0
+    if at < len(source.text) and not is_blank_line(source, at):
+        # A definition stands apart from what is above it.
+        more = 2 if body and isinstance(body[0], Definition) else 1
     return Line(at, new.section, new.text, eol * open_end, "" if open_end else eol * (1 + more))
 
 

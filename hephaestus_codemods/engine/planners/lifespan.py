@@ -21,9 +21,8 @@ from hephaestus_codemods.engine.planners.apps import (
 from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.calls import add_keywords, has_unpacking, keyword
 from hephaestus_codemods.kit.expressions import wrap
-from hephaestus_codemods.kit.layout import is_blank_line, lines_of
 from hephaestus_codemods.kit.names import fresh_name, name_for
-from hephaestus_codemods.kit.statements import insert_after, insert_before
+from hephaestus_codemods.kit.statements import define_after, define_before, insert_after
 from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.rule import Change, Edit, Import, Refusal
 
@@ -281,10 +280,10 @@ def _handlers(app: App, events: list[Event], part: LifespanPart) -> Mapping[str,
     stop = _handler(app, names, part, "stop")
     last = starts[-1] if starts else app.module.statement(app.call)
     if not stops or stops[0] is None or last is None:
-        edits = _after(app.module, last, [start, stop]) if last is not None else None
+        edits = define_after(app.module, last, [start, stop]) if last is not None else None
         return names.change(edits) if edits is not None else _no_room(app)
-    after = _after(app.module, last, [start])
-    before = _before(app.module, stops[0], stop)
+    after = define_after(app.module, last, [start])
+    before = define_before(app.module, stops[0], stop)
     if after is None or before is None:
         return _no_room(app)
     return names.change(_joined(after, before))
@@ -295,30 +294,6 @@ def _handler(app: App, names: _Names, part: LifespanPart, verb: str) -> str:
     function = fresh_name(app.module, f"{verb}_{part.stem}", app.call)
     call = f"{names.ours(verb)}({app.text}, {names.of(part.qualified)})"
     return f'@{app.text}.on_event("{event}")\nasync def {function}() -> None:\n    await {call}'
-
-
-def _gap(module: Module, node: ast.stmt) -> str:
-    return "\n" * (1 if module.function(node) is not None else 2)
-
-
-def _after(module: Module, node: ast.stmt, texts: list[str]) -> tuple[Edit, ...] | None:
-    gap = _gap(module, node)
-    block = block_of(module, node) or [node]
-    end = lines_of(module.source, node, block).end
-    touching = end < len(module.source.text) and not is_blank_line(module.source, end)
-    edits = insert_after(module, node, gap + f"\n{gap}".join(texts))
-    return _with_gap(module, edits, gap if touching and node is not block[-1] else "")
-
-
-def _before(module: Module, node: ast.stmt, text: str) -> tuple[Edit, ...] | None:
-    return _with_gap(module, insert_before(module, node, text), _gap(module, node))
-
-
-def _with_gap(module: Module, edits: tuple[Edit, ...] | None, gap: str) -> tuple[Edit, ...] | None:
-    if not edits:
-        return None
-    eol = module.source.newline(edits[0].start)
-    return tuple(Edit(one.start, one.end, one.text + gap.replace("\n", eol)) for one in edits)
 
 
 def _joined(one: tuple[Edit, ...], other: tuple[Edit, ...]) -> tuple[Edit, ...]:
