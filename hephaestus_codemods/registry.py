@@ -16,10 +16,10 @@ import re
 import sys
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods import installed
 from hephaestus_codemods.errors import BrokenPromise, HcodemodError, UsageError
 from hephaestus_codemods.rule import Rule
 
@@ -132,16 +132,13 @@ def find_packs() -> tuple[Pack, ...]:
     """Return the packs of all installed distributions, ours first."""
     packs: dict[tuple[str, str], Pack] = {}
     seen: set[str] = set()
-    for distribution in metadata.distributions(path=_trusted_path()):
-        entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
-        if not entries:
-            continue
-        name = canonical(distribution.metadata["Name"])
+    for distribution in installed.naming(GROUP, _trusted_path()):
+        name = canonical(distribution.name)
         if name in seen:  # shadowed by the same distribution earlier on the path
             continue
         seen.add(name)
-        for entry in entries:
-            packs[name, entry.value] = Pack(name, entry.value, distribution.version)
+        for package in distribution.values:
+            packs[name, package] = Pack(name, package, distribution.version)
     return tuple(sorted(packs.values(), key=lambda p: (not p.is_builtin, p.name, p.package)))
 
 
