@@ -290,14 +290,12 @@ def test_a_definition_that_is_there_already_is_shared_and_another_refuses() -> N
 def test_a_method_is_added_to_the_class_of_its_neighbour() -> None:
     """Inside of a class it stands with one blank line around it."""
     files = {"app/__init__.py": "", "app/a.py": "x = old()\n"}
-    crud = (
-        CRUD.replace("(db, key)", "(self)").replace("db[key]", "1").replace("other()", "last(self)")
-    )
-    crud = "class Users:\n" + indent(crud.replace("\n\n\n", "\n\n"), "    ")
+    methods = "def get(self):\n    return 1\n\ndef last(self):\n    pass\n"
+    crud = "class Users:\n" + indent(methods, "    ")
     text = "def get_many(self):\n    return [1]"
     written = after({**files, "app/crud.py": crud}, calling("many", text, "Users.get"))
     assert (
-        "        return db[key]\n\n    def get_many(self):\n        return [1]\n\n    def last"
+        "        return 1\n\n    def get_many(self):\n        return [1]\n\n    def last"
         in written["app/crud.py"]
     )
 
