@@ -42,7 +42,7 @@ def show_config(*, as_json: bool, **given: Any) -> None:
     from hephaestus_codemods.cli.show import request  # noqa: PLC0415  # not for --help
     from hephaestus_codemods.flows.config import shown  # noqa: PLC0415
 
-    output.data(shown(request(given), as_json=as_json).encode())
+    output.listed(shown(request(given), as_json=as_json))
 
 
 @command.command("validate", cls=Verb)

@@ -40,13 +40,14 @@ def list_runs() -> None:
 @click.option("--report", is_flag=True, help="Print the run's report (JSON).")
 def show_run(*, run: str | None, patch: bool, rule: str | None, report: bool) -> None:
     """Show what RUN did, by default the last one."""
-    from hephaestus_codemods.flows.runs import rule_patch, shown  # noqa: PLC0415  # not for --help
+    from hephaestus_codemods.flows import runs  # noqa: PLC0415  # not for --help
 
     if rule:
-        content = rule_patch(run, rule)
+        output.data(runs.rule_patch(run, rule))
+    elif patch or report:
+        output.data(runs.content(run, "changes.patch" if patch else "report.json"))
     else:
-        content = shown(run, "changes.patch" if patch else "report.json" if report else None)
-    output.data(content)
+        output.listed(runs.shown(run))
 
 
 @command.command("gc", cls=Verb)

@@ -86,17 +86,22 @@ def keep(report: Report, style: str, name: str) -> None:
     from hephaestus_codemods.patch import fsops, journal  # noqa: PLC0415  # when asked for
 
     content = rendered(report, style)
-    path = Path(os.path.realpath(name))
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)
+        if _is_stream(Path(name)):
+            Path(name).write_bytes(content)
             return
+        path = Path(os.path.realpath(name))
         with fsops.make_path(path.parent) as folder:
             journal.replace(folder, path.name, journal.temporary_name(), content, 0o644)
     except OSError as error:
         # The report is never lost: people get it where they look next.
         output.told(rendered(report, "json").decode("ascii"))
         raise TargetError(f"the report {name} cannot be written: {error.strerror}") from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Say whether *path* takes what is written to it, and is nothing that could be replaced."""
+    return path.parts[:2] == ("/", "dev") or (path.exists() and not path.is_file())
 
 
 def ask(sites: Sequence[tuple[Site, bytes]]) -> frozenset[str]:

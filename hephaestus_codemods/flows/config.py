@@ -34,8 +34,8 @@ def _within_reach(catalogue: Catalogue, packs: Sequence[str]) -> tuple[Rule, ...
     return tuple(registry.load(one) for one in catalogue.reachable(packs).values())
 
 
-def shown(request: Request, *, as_json: bool = False) -> str:
-    """Return every setting with its value and who set it, options of rules included."""
+def shown(request: Request, *, as_json: bool = False) -> Sequence[str]:
+    """Return lines with every setting, its value and who set it; options of rules included."""
     settings, rules = _loaded(request)
     rows = [
         (name, _plain(getattr(settings, name.replace("-", "_"))), settings.origins.get(name))
@@ -50,10 +50,8 @@ def shown(request: Request, *, as_json: bool = False) -> str:
             rows.append((name, value, settings.option_origin(rule.name, option.name)))
     if as_json:
         body = {name: {"value": value, "from": origin or DEFAULT} for name, value, origin in rows}
-        return json.dumps(body, indent=2) + "\n"
-    return "".join(
-        f"{name} = {json.dumps(value)}  # {origin or DEFAULT}\n" for name, value, origin in rows
-    )
+        return json.dumps(body, indent=2).splitlines()
+    return [f"{name} = {json.dumps(value)}  # {origin or DEFAULT}" for name, value, origin in rows]
 
 
 def _plain(value: object) -> Any:

@@ -43,15 +43,21 @@ def _found(history: History, name: str | None) -> Run:
     return history.runs[-1] if name is None and history.runs else history.find(name)
 
 
-def shown(name: str | None, what: str | None) -> bytes:
-    """Return a file of a run's record, or a description of the run when *what* is None."""
+def content(name: str | None, what: str) -> bytes:
+    """Return a file of a run's record."""
+    with grounds.seen(root_of()) as ground:
+        if ground is None:
+            raise UsageError(records.NO_RUN)
+        return records.content(ground, _found(records.load(ground), name), what)
+
+
+def shown(name: str | None) -> Sequence[str]:
+    """Return lines that describe a run."""
     with grounds.seen(root_of()) as ground:
         if ground is None:
             raise UsageError(records.NO_RUN)
         history = records.load(ground)
         run = _found(history, name)
-        if what is not None:
-            return records.content(ground, run, what)
     gone = history.reverted(run.id)
     lines = [_line(history, run)]
     for site in sorted(run.details.sites, key=lambda one: (one.path, one.line, one.rule)):
@@ -60,7 +66,7 @@ def shown(name: str | None, what: str | None) -> bytes:
             lines.append(f"  {site.id}  {site.path}:{site.line}  {site.rule}{mark}")
     lines += (f"  {file.path}" for file in run.files if not file.steps)
     lines += (f"  record: {entry}" for entry in sorted(run.contents) if "/" not in entry)
-    return ("\n".join(lines) + "\n").encode()
+    return lines
 
 
 def rule_patch(name: str | None, rule: str) -> bytes:

@@ -62,12 +62,12 @@ class Repository:
             ["git", *words],
             cwd=self.root,
             env=self.env,
-            input=stdin.encode(),
+            input=os.fsencode(stdin),
             capture_output=True,
             check=False,
         )
         assert done.returncode == 0, (words, done.stderr)
-        return done.stdout.decode()
+        return os.fsdecode(done.stdout)
 
     def tree(self) -> dict[str, bytes]:
         """Return the content of every file outside of .git."""
@@ -83,21 +83,17 @@ class Repository:
 
     def command(
         self, *words: object, cwd: Path | None = None, **more: object
-    ) -> subprocess.Popen[str]:
+    ) -> subprocess.Popen[bytes]:
         """Start ``hcodemod`` with *words*; *more* changes how it is started."""
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
-            [*COMMAND, *map(str, words)],
-            cwd=cwd or self.root,
-            text=True,
-            **{"env": self.env, **how, **more},
-        )
+        argv = [*COMMAND, *map(str, words)]
+        return subprocess.Popen(argv, cwd=cwd or self.root, **{"env": self.env, **how, **more})
 
     def hcodemod(self, *words: object, cwd: Path | None = None, stdin: str = "", **env: str) -> Ran:
-        """Run ``hcodemod`` with *words* to its end."""
+        """Run ``hcodemod`` with *words* to its end; bytes that are no text become surrogates."""
         started = self.command(*words, cwd=cwd, stdin=subprocess.PIPE, env=self.env | env)
-        out, err = started.communicate(stdin, timeout=60)
-        return Ran(started.returncode, out, err)
+        out, err = started.communicate(stdin.encode(), timeout=60)
+        return Ran(started.returncode, os.fsdecode(out), os.fsdecode(err))
 
 
 @pytest.fixture(scope="session")

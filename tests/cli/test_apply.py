@@ -258,7 +258,7 @@ def test_asking_works_at_a_terminal(app):
         os.close(ours)
 
     assert process.wait(30) == 0
-    assert process.communicate()[0] == ""
+    assert process.communicate()[0] == b""
     assert rewritten(app.read("app/a.py")) == {"safe", "likely", "review"}
     assert b"Write this change?" in shown
     assert b"\x1b[32m" in shown
