@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -202,6 +201,8 @@ def _decoded(content: bytes, origin: str) -> str:
 
 def parsed(text: str, origin: str) -> dict[str, object]:
     """Parse TOML; raise UsageError with file and line where it is none."""
+    import tomllib  # noqa: PLC0415  # only where somebody configured us
+
     if deep := DOTTED.search(text):
         line = text.count("\n", 0, deep.start()) + 1
         raise UsageError(f"{origin}:{line}: no setting has a name of so many parts")

@@ -92,11 +92,11 @@ def rewrite(project: Project, path: str, rules: Sequence[Rule], selection: Selec
     first = search(module, [rule for rule in rules if rule.matches(module.source.raw)], selection)
     work = Work(module.source, selection, failures=list(first.failures))
     work.sites = {(s.rule, s.start, s.end): s for s in (one.site for one in first.found)}
-    minor = selection.oldest_minor
-    draft = Draft(project, module, minor=minor or project.target.minor_floor(path))
+    draft = Draft(project, module)
     try:
         if any(chosen(site, selection) for site in work.sites.values()):
-            draft = _to_fixpoint(work, draft, rules)
+            minor = selection.oldest_minor or project.target.minor_floor(path)
+            draft = _to_fixpoint(work, replace(draft, minor=minor), rules)
     except Unsettled as error:
         return _given_up(work, first, str(error))
     steps = _with_all_owners(draft.steps)

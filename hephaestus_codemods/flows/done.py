@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ def report(
     return Report(
         command,
         __version__,
-        platform.python_version(),
+        sys.version.split()[0],
         str(target.root),
         started.started,
         round(time.perf_counter() - started.ticks, 3),

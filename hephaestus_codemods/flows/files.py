@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods import git
 from hephaestus_codemods.engine import cache as caching
-from hephaestus_codemods.patch import fsops, journal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -93,6 +92,8 @@ def load_cache(root: Path, signature: str) -> caching.Cache:
 
 def keep_cache(root: Path, cache: caching.Cache) -> None:
     """Keep *cache* for the next scan; a cache that cannot be kept is no failure."""
+    from hephaestus_codemods.patch import fsops, journal  # noqa: PLC0415  # when there is news
+
     path = cache_file(root)
     with contextlib.suppress(OSError), fsops.make_path(path.parent) as folder:
         content = caching.dumps(cache)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.config.arguments import without_lines
 from hephaestus_codemods.config.layers import find_root
 from hephaestus_codemods.errors import UsageError
-from hephaestus_codemods.patch import ground as grounds
-from hephaestus_codemods.patch import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +30,10 @@ def root_of(path: str = ".") -> Path:
 @contextlib.contextmanager
 def locked(root: Path, notes: list[str]) -> Iterator[Ground]:
     """Take the lock of *root*, recover what a crash left, and add to *notes* what that did."""
+    # A command that only looks needs neither.
+    from hephaestus_codemods.patch import ground as grounds  # noqa: PLC0415
+    from hephaestus_codemods.patch import journal  # noqa: PLC0415
+
     with grounds.entered(root) as ground:
         notes += told(journal.recover(ground))
         yield ground

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from hephaestus_codemods.project.answers import Answers
 from hephaestus_codemods.project.classes import Bases, bases_of, property_names
-from hephaestus_codemods.project.deployment import Deployment
 from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.layout import Layout, is_test
 from hephaestus_codemods.project.models import Model, model_of
@@ -21,14 +20,15 @@ from hephaestus_codemods.project.module import Module
 from hephaestus_codemods.project.parse import Parsed, parse
 from hephaestus_codemods.project.scopes import Scopes
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
-from hephaestus_codemods.project.target import Target
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Collection, Iterator, Mapping
 
     from hephaestus_codemods.project.callgraph import Callee
+    from hephaestus_codemods.project.deployment import Deployment
     from hephaestus_codemods.project.names import Symbols
+    from hephaestus_codemods.project.target import Target
     from hephaestus_codemods.project.values import Class, Value
 
 
@@ -168,11 +168,15 @@ class Project:
     @cached_property
     def target(self) -> Target:
         """The versions of Python and of libraries that the manifests allow."""
+        from hephaestus_codemods.project.target import Target  # noqa: PLC0415  # when asked for
+
         return Target(self.view.paths, self.read)
 
     @cached_property
     def deployment(self) -> Deployment:
         """How the target is run, as far as its files say."""
+        from hephaestus_codemods.project.deployment import Deployment  # noqa: PLC0415  # the same
+
         return Deployment(self.view.paths, self.read)
 
     def module_at(self, path: str) -> Module:
