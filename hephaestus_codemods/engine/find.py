@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods.config.suppressions import suppressions
 from hephaestus_codemods.engine.model import Failure, Site, SiteStatus
+from hephaestus_codemods.engine.workers import is_exhaustion
 from hephaestus_codemods.rule import Refusal, Safety
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def search(module: Module, rules: Iterable[Rule], selection: Selection) -> Searc
         try:
             findings = list(rule.find(module, selection.options.get(rule.name, {})))
         except Exception as error:  # a rule is a guest: its fault is a result
+            if is_exhaustion(error):  # the rules after it would fail for no fault of theirs
+                raise
             failures.append(raised(rule, error))
             continue
         found += _sites(module, rule, findings)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from bisect import bisect_right
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.engine.splice import Trail
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hephaestus_codemods.patch.model import Step
+    from hephaestus_codemods.project.parse import Parsed
     from hephaestus_codemods.project.source import Source
     from hephaestus_codemods.rule import Edit
+
+#: The text before an edit is asked about by every gate, and again when a part of a batch is tried.
+KEPT_TEXTS = 4
 
 
 def broken_promise(
@@ -42,7 +48,7 @@ def broken_promise(
 def does_not_parse(after: Source, minor: int | None) -> str | None:
     """The text must be Python for the target's oldest version, not just for ours."""
     try:
-        parsed = parse(after)
+        parsed = _parsed(after)
         if minor is not None and not parsed.masked:
             ast.parse(after.text, feature_version=(3, max(minor, 4)))
     except (UnreadableSource, SyntaxError, RecursionError, MemoryError, ValueError) as error:
@@ -50,6 +56,12 @@ def does_not_parse(after: Source, minor: int | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=KEPT_TEXTS)
+def _parsed(source: Source) -> Parsed:
+    return parse(source)
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
 def comments(source: Source) -> Counter[str]:
     """Count the comments of a text, as the tokenizer sees them."""
     found: Counter[str] = Counter()
@@ -73,7 +85,7 @@ def comment_lost(before: Source, after: Source) -> str | None:
 
 def masked_touched(before: Source, edits: Iterable[Edit]) -> str | None:
     """Syntax that our interpreter cannot read is never edited."""
-    for start, end in parse(before).masked:
+    for start, end in _parsed(before).masked:
         for edit in edits:
             if edit.start < end and start < max(edit.end, edit.start + 1):
                 return "the edit touches syntax newer than the Python that runs hcodemod"
@@ -85,10 +97,10 @@ def statement_changed(before: Source, after: Source, edits: Sequence[Edit]) -> s
     trail = Trail.of(edits)
     new = {
         (trail.back(after.span(node)[0]), type(node)): node
-        for node in ast.walk(parse(after).tree)
+        for node in ast.walk(_parsed(after).tree)
         if isinstance(node, ast.stmt)
     }
-    for node in _untouched(parse(before).tree, before, edits):
+    for node in _untouched(_parsed(before).tree, before, sorted(edits)):
         twin = new.get((before.span(node)[0], type(node)))
         if twin is None or ast.dump(twin) != ast.dump(node):
             return f"a statement outside the edits would change: line {node.lineno}"
@@ -96,7 +108,7 @@ def statement_changed(before: Source, after: Source, edits: Sequence[Edit]) -> s
 
 
 def _untouched(tree: ast.AST, source: Source, edits: Sequence[Edit]) -> Iterable[ast.stmt]:
-    """Yield the outermost statements that no edit touches."""
+    """Yield the outermost statements that no edit touches; *edits* are in their order."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.stmt):
             yield from _untouched(node, source, edits)
@@ -104,10 +116,16 @@ def _untouched(tree: ast.AST, source: Source, edits: Sequence[Edit]) -> Iterable
         start, end = source.span(node)
         decorators = getattr(node, "decorator_list", None) or [node]
         start = min(start, source.span(decorators[0])[0])
-        if any(edit.start <= end and start <= edit.end for edit in edits):
+        if _touches(edits, start, end):
             yield from _untouched(node, source, edits)
         else:
             yield node
+
+
+def _touches(edits: Sequence[Edit], start: int, end: int) -> bool:
+    """Say whether one of *edits*, which do not meet, reaches ``start:end`` or its borders."""
+    at = bisect_right(edits, end, key=lambda edit: edit.start)
+    return at > 0 and start <= edits[at - 1].end
 
 
 def bytes_differ(before: bytes, after: bytes, steps: Sequence[Step]) -> str | None:

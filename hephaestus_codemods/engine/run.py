@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.engine.inquest import inquest
 from hephaestus_codemods.engine.model import Failure, FileResult, Selection
 from hephaestus_codemods.engine.rewrite import rewrite
 from hephaestus_codemods.engine.workers import Limits, supervise
@@ -13,7 +13,7 @@ from hephaestus_codemods.project.project import Project
 from hephaestus_codemods.project.source import UnreadableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hephaestus_codemods.project.project import FileView
     from hephaestus_codemods.rule import Rule
@@ -71,25 +71,6 @@ def in_process(
     return [work(job) for job in jobs]
 
 
-@dataclass
-class Inquest:
-    """Who ended a worker: found by giving the file to each of its rules alone."""
-
-    guilty: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    suspects: dict[str, Job] = field(default_factory=dict)
-
-    def lost(self, job: Job, cause: str) -> list[Job]:
-        """Say what to try instead of *job*, which ended its worker because of *cause*."""
-        if not job.retried and job.path not in self.suspects:
-            return [replace(job, retried=True)]
-        if job.path in self.suspects or len(job.rules) == 1:
-            self.suspects.setdefault(job.path, job)
-            self.guilty[job.path].update(dict.fromkeys(job.rules, cause))
-            return []
-        self.suspects[job.path] = job
-        return [Job(job.path, (rule,), retried=True) for rule in job.rules]
-
-
 def in_workers(
     view: FileView,
     jobs: Sequence[Job],
@@ -101,45 +82,24 @@ def in_workers(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[FileResult]:
     """Do *jobs* in processes that can be killed; the results are in the order of the jobs."""
-    inquest = Inquest()
-    done: dict[str, FileResult] = {}
     work = answer(view, rules, selection)
-    for result in supervise(
-        jobs, work, inquest.lost, jobs=workers, limits=limits, should_stop=should_stop
-    ):
-        done[result.path] = result
-    done |= _acquitted(view, rules, selection, inquest, limits)
+    poison: set[str] = set()
+
+    def lost(job: Job, cause: str) -> Sequence[Job]:
+        """Try a file once more by itself: the machine may have been at fault."""
+        if not job.retried:
+            return (replace(job, retried=True),)
+        poison.add(job.path)
+        return ()
+
+    answers = supervise(jobs, work, lost, jobs=workers, limits=limits, should_stop=should_stop)
+    done = {result.path: result for result in answers}
+    suspects = [job for job in jobs if job.path in poison]
+
+    def trial(
+        tried: Sequence[Job], note: Callable[[Job, str], Sequence[Job]]
+    ) -> Iterator[FileResult]:
+        return supervise(tried, work, note, limits=limits, should_stop=should_stop)
+
+    done |= inquest(suspects, trial)
     return [done[job.path] for job in jobs if job.path in done]
-
-
-def _acquitted(
-    view: FileView,
-    rules: Sequence[Rule],
-    selection: Selection,
-    inquest: Inquest,
-    limits: Limits | None,
-) -> Mapping[str, FileResult]:
-    """Run the innocent rules of each poison file together, and add what became of the guilty."""
-    again = []
-    for path, job in inquest.suspects.items():
-        rest = tuple(name for name in job.rules if name not in inquest.guilty[path])
-        again.append(replace(job, rules=rest))
-    innocent = [job for job in again if job.rules]
-    results = {job.path: FileResult(job.path) for job in again}
-    unexplained: dict[str, str] = {}
-
-    def lost(job: Job, cause: str) -> list[Job]:
-        unexplained[job.path] = cause
-        return []
-
-    for result in supervise(innocent, answer(view, rules, selection), lost, limits=limits):
-        results[result.path] = result
-    for path, result in results.items():
-        failures = [
-            Failure("crashed", f"{rule} could not finish this file: {cause}", rule)
-            for rule, cause in inquest.guilty[path].items()
-        ]
-        if path in unexplained:
-            failures.append(Failure("crashed", f"the file cannot be handled: {unexplained[path]}"))
-        results[path] = replace(result, failures=(*result.failures, *failures))
-    return results

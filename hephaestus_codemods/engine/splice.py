@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass
+from bisect import bisect_right, insort
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.patch.model import ByteEdit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hephaestus_codemods.project.source import Source
     from hephaestus_codemods.rule import Edit
@@ -24,10 +24,24 @@ def meet(one: Edit, other: Edit) -> bool:
     return second.start < first.end
 
 
-def fits(edits: Iterable[Edit], taken: Iterable[Edit]) -> bool:
-    """Say whether none of *edits* meets one of *taken*."""
-    taken = tuple(taken)
-    return not any(meet(edit, other) for edit in edits for other in taken)
+@dataclass
+class Taken:
+    """Edits that do not meet, in their order; a file may hold tens of thousands."""
+
+    edits: list[Edit] = field(default_factory=list)
+
+    def fits(self, edits: Iterable[Edit]) -> bool:
+        """Say whether none of *edits* meets one that is taken: only its neighbours can."""
+        return not any(meet(edit, other) for edit in edits for other in self._beside(edit))
+
+    def take(self, edits: Iterable[Edit]) -> None:
+        """Add *edits*, which fit."""
+        for edit in edits:
+            insort(self.edits, edit)
+
+    def _beside(self, edit: Edit) -> Sequence[Edit]:
+        at = bisect_right(self.edits, edit)
+        return self.edits[max(at - 1, 0) : at + 1]
 
 
 def splice(text: str, edits: Iterable[Edit]) -> str:
@@ -87,19 +101,24 @@ def origin(trails: Sequence[Trail], start: int, end: int) -> tuple[int, int]:
 
 def to_byte_span(source: Source, start: int, end: int) -> tuple[int, int]:
     """Turn a span in characters of *source* into one in its bytes."""
-    prefix = len(source.encode(""))
+    first, last = _in_bytes(source, (start, end))
+    return first, last
 
-    def at(offset: int) -> int:
-        return len(source.text[:offset].encode(source.encoding)) + prefix
 
-    return at(start), at(end)
+def _in_bytes(source: Source, offsets: Iterable[int]) -> Iterator[int]:
+    """Turn offsets in characters, in their order, into offsets in bytes."""
+    done, size = 0, len(source.encode(""))
+    for offset in offsets:
+        size += len(source.text[done:offset].encode(source.encoding))
+        done = offset
+        yield size
 
 
 def to_bytes(source: Source, owned: Iterable[tuple[Edit, tuple[str, ...]]]) -> tuple[ByteEdit, ...]:
-    """Turn edits in characters of *source* into edits in its bytes."""
+    """Turn edits in characters of *source*, which do not meet, into edits in its bytes."""
+    ordered = sorted(owned)
+    places = _in_bytes(source, (at for edit, _ in ordered for at in (edit.start, edit.end)))
     return tuple(
-        ByteEdit(
-            *to_byte_span(source, edit.start, edit.end), edit.text.encode(source.encoding), owners
-        )
-        for edit, owners in sorted(owned)
+        ByteEdit(start, end, edit.text.encode(source.encoding), owners)
+        for (edit, owners), start, end in zip(ordered, places, places, strict=True)
     )

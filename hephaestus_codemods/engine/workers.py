@@ -3,12 +3,14 @@
 Parsing can crash the process, hold the GIL for minutes or eat all memory (deep nesting, long call
 chains), so limits inside a process are worthless. The parent never parses: it hands out tasks in
 chunks, gets one answer per task, and when a worker dies or stops answering, the task it was busy
-with is handed to *lost*, which says what to try instead.
+with is handed to *lost*, which says what to try instead. A worker that a task left short of memory
+or of file handles is replaced before it takes the next one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import gc
 import os
@@ -29,6 +31,12 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 CHUNK = 16
+#: So many more handles than at its start are open in a worker that does not close them.
+LEAKED_HANDLES = 32
+#: In what resident memory is counted: Linux counts KiB, macOS bytes.
+RESIDENT_UNIT = 1024 if sys.platform == "linux" else 1
+#: How a worker ends that has no memory or no handles left.
+EXHAUSTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,11 @@ class Limits:
     memory_bytes: int = 1 << 30
     stack_bytes: int = 256 << 20
     recursion: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """What a worker says last when the tasks so far have used up what the next one needs."""
 
 
 @dataclass
@@ -77,6 +90,9 @@ def supervise(
                     answer: Answer = worker.link.recv()
                 except (EOFError, OSError):
                     waiting.extendleft(_bury(workers, worker, lost, _cause(worker)))
+                    continue
+                if isinstance(answer, Worn):
+                    waiting.extendleft(_retire(workers, worker))
                     continue
                 worker.owed.popleft()
                 worker.since = time.monotonic()
@@ -134,10 +150,19 @@ def _bury(
     return [*([tuple(worker.owed)] if worker.owed else []), *again]
 
 
+def _retire(workers: list[Worker[Task]], worker: Worker[Task]) -> list[tuple[Task, ...]]:
+    """Let a worn worker go; return what it has not begun."""
+    workers.remove(worker)
+    _end(worker)
+    return [tuple(worker.owed)] if worker.owed else []
+
+
 def _cause(worker: Worker[Task]) -> str:
     _, status = os.waitpid(worker.pid, 0)
     if os.WIFSIGNALED(status):
         return f"it ended the process with {signal.Signals(os.WTERMSIG(status)).name}"
+    if os.WEXITSTATUS(status) == EXHAUSTED:
+        return "it used up the memory or the open files that a process may have"
     return f"it ended the process with exit code {os.WEXITSTATUS(status)}"
 
 
@@ -178,7 +203,7 @@ def _serve(link: Connection, work: Callable[[Task], Answer], limits: Limits) -> 
         sys.setrecursionlimit(limits.recursion)
         gc.freeze()
         threading.stack_size(limits.stack_bytes)
-        thread = threading.Thread(target=_answer, args=(link, work))
+        thread = threading.Thread(target=_answer, args=(link, work, limits))
         thread.start()
         thread.join()
         code = 0
@@ -186,15 +211,39 @@ def _serve(link: Connection, work: Callable[[Task], Answer], limits: Limits) -> 
         os._exit(code)
 
 
-def _answer(link: Connection, work: Callable[[Task], Answer]) -> None:
+def _answer(link: Connection, work: Callable[[Task], Answer], limits: Limits) -> None:
+    first = _next_handle(link)
     try:
         while True:
             for task in link.recv():
                 link.send(work(task))
+                if _next_handle(link) > first + LEAKED_HANDLES or _fills(limits):
+                    link.send(Worn())
+                    return
     except EOFError:
         return
-    except BaseException:  # whatever it was, the parent sees that we are gone
-        os._exit(1)
+    except BaseException as error:  # whatever it was, the parent sees that we are gone
+        os._exit(EXHAUSTED if is_exhaustion(error) else 1)
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Say whether *error* tells of the process, and not of the task that met it."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    return isinstance(error, MemoryError)
+
+
+def _next_handle(link: Connection) -> int:
+    """Return the number that the next open file would have: it grows when files stay open."""
+    handle = os.dup(link.fileno())
+    os.close(handle)
+    return handle
+
+
+def _fills(limits: Limits) -> bool:
+    """Say whether half of the memory that one task may take is gone, maybe for good."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RESIDENT_UNIT
+    return peak > limits.memory_bytes // 2
 
 
 def _die_with_parent() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods import git
 from hephaestus_codemods.engine import cache as caching
+from hephaestus_codemods.engine.workers import is_exhaustion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -38,7 +39,11 @@ class DiskFiles:
             return None
         try:
             handle = os.open(f"{self.root}/{path}", os.O_RDONLY | SAFELY)
-        except (OSError, ValueError):
+        except ValueError:
+            return None
+        except OSError as error:
+            if is_exhaustion(error):  # it may well be there: to say no would be a lie
+                raise
             return None
         with os.fdopen(handle, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -57,6 +57,8 @@ class Weave:
 
     pieces: list[_Piece]
     made: list[_Made] = field(default_factory=list)
+    #: The edits whose own text a later one cut in two.
+    split: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, text: bytes) -> Weave:
@@ -124,6 +126,8 @@ class Weave:
                 rest = _Piece(piece.text[offset - at :], piece.brought, piece.taken)
                 self.pieces.insert(i + 1, rest)
                 piece.text = piece.text[: offset - at]
+                if piece.brought != _ORIGINAL:
+                    self.split.add(piece.brought)
                 return i + 1
             at += size
         return len(self.pieces)
@@ -145,9 +149,11 @@ class Weave:
 
     def _around(self, at: int) -> frozenset[int]:
         """Return the edits that brought text on both sides of an insertion."""
+        if not self.split:
+            return frozenset()
         left = {piece.brought for piece in self.pieces[:at]}
         right = {piece.brought for piece in self.pieces[at:]}
-        return frozenset((left & right) - {_ORIGINAL})
+        return frozenset(left & right & self.split)
 
 
 def replay(before: bytes, steps: Iterable[Step], without: frozenset[str] = NOTHING) -> bytes:

@@ -1,0 +1,1 @@
+"""Rules that change almost every statement, and one that ends its process in many ways."""
