@@ -149,7 +149,7 @@ CASES = {
             store.load()  # -> Disk.load, Memory.load
             store.close()  # -> Store.close, Disk.close
             fast.load()  # -> Disk.load
-            Fast().close()  # -> Disk.close, nothing
+            Fast().close()  # -> Disk.close, abc.ABC
         # tests/test_stores.py
         from app.base import Store
         class Fake(Store):
