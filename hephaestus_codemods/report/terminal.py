@@ -7,6 +7,7 @@ are shown as escapes before anything else sees them.
 from __future__ import annotations
 
 import shlex
+import os
 import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from hephaestus_codemods.report.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hephaestus_codemods.report.model import Report, SiteEntry
 
@@ -56,15 +57,26 @@ def show(
 
     *here* says that the user stands in the report's root.
     """
-    from rich.console import Console  # noqa: PLC0415  # 100 ms that a quiet run does not need
+    shown = [
+        tuple((printable(redact(text)), style) for text, style in line)
+        for line in lines(report, verbose=verbose, quiet=quiet, here=here)
+    ]
+    if out.isatty() or os.environ.get("FORCE_COLOR"):
+        out.write(_coloured(shown, out))
+    else:
+        out.write("".join("".join(text for text, _ in line) + "\n" for line in shown))
+
+
+def _coloured(shown: Iterable[Line], out: TextIO) -> str:
+    """Return *shown* in the colours that *out* can show."""
+    from rich.console import Console  # noqa: PLC0415  # a tenth of a scan, for colours alone
     from rich.text import Text  # noqa: PLC0415
 
     console = Console(file=out, highlight=False, emoji=False, markup=False, soft_wrap=True)
     with console.capture() as captured:
-        for line in lines(report, verbose=verbose, quiet=quiet, here=here):
-            pieces = ((printable(redact(text)), style) for text, style in line)
-            console.print(Text.assemble(*pieces))
-    out.write(captured.get())
+        for line in shown:
+            console.print(Text.assemble(*line))
+    return captured.get()
 
 
 def lines(
