@@ -6,8 +6,8 @@ are shown as escapes before anything else sees them.
 
 from __future__ import annotations
 
-import shlex
 import os
+import shlex
 import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, TextIO
