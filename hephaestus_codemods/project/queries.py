@@ -181,6 +181,8 @@ def selected_at(module: Module, node: ast.expr) -> Selected | None:
 def query_of(module: Module, node: ast.expr) -> Query | None:
     """Return the query whose result *node* is, or None when it is none that we know."""
     call = node.value if isinstance(node, ast.Await) else node
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+        return _of_list(module, call) if call is node else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return None
     name = call.func.attr
@@ -193,6 +195,18 @@ def query_of(module: Module, node: ast.expr) -> Query | None:
     if name in GIVES or name in SENDERS:
         return _of_select(module, node, call)
     return None
+
+
+def _of_list(module: Module, call: ast.Call) -> Query | None:
+    """Return the query in ``list(session.scalars(…))``."""
+    if len(call.args) != 1 or call.keywords:
+        return None
+    if module.qualified_name(call.func) != "builtins.list":
+        return None
+    found = query_of(module, call.args[0])
+    if found is None or found.gives not in (Gives.RESULT, Gives.LIST):
+        return None
+    return replace(found, whole=call, gives=Gives.LIST)
 
 
 # --- session.get ---
