@@ -12,9 +12,10 @@ from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hephaestus_codemods.kit.loops import Loop
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.project.queries import Query
     from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 
 #: Methods of a session after which loaded objects are read again, or rows are others.
@@ -29,11 +30,13 @@ UNTOUCHED = Precondition(
 )
 
 
-def obstacle_in(loop: Loop, query: Query, shape: Shape) -> Refusal | Precondition:
-    """Return why *query* must be sent in each round, or the precondition that it need not."""
+def obstacle_in(loop: Loop, parts: Iterable[ast.AST], shape: Shape) -> Refusal | Precondition:
+    """Return why *shape* must be asked in each round, or the precondition that it need not.
+
+    *parts* are what asks in the loop: they do not count.
+    """
     module = loop.module
-    own = {id(one) for one in ast.walk(query.whole)}
-    own |= {id(one) for step in query.steps for one in ast.walk(step)}
+    own = {id(one) for part in parts for one in ast.walk(part)}
     adds: list[str] = []
     for node in loop.nodes():
         if id(node) in own:

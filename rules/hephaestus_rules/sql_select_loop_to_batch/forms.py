@@ -76,10 +76,19 @@ def _batch(loop: Loop, shape: Shape, key: Key) -> Batch | Refusal:
         message = f"several rows may have one {shape.key.column.attribute}: which is the first?"
         return Refusal("first-of-many", message)
     proved = family_of(shape.key.column)
-    same = proved is not None and proved == key_family(loop.module, key.node)
+    same = proved is not None and proved == _given_family(loop, shape, key)
+    is_here = any(one is query.whole for one in ast.walk(loop.node))
+    if not is_here:  # one call away: what that function does stays as it is
+        return Batch.BY_KEY
     if shape.is_whole and shape.is_by_primary_key and (query.form is Form.GET or not same):
         return Batch.PREFETCH
     return Batch.BY_KEY
+
+
+def _given_family(loop: Loop, shape: Shape, key: Key) -> Family | None:
+    """Return the family of the keys: as the loop has them, or as the function declares them."""
+    here = key_family(loop.module, key.node)
+    return here or key_family(shape.query.module, shape.key.value)
 
 
 def _keyed(shape: Shape) -> Precondition:
@@ -101,7 +110,7 @@ def _agreed(loop: Loop, shape: Shape, key: Key) -> Precondition | Refusal:
     name = "a key finds in the dictionary what it finds in the table"
     column = shape.key.column
     family = family_of(column)
-    given = key_family(loop.module, key.node)
+    given = _given_family(loop, shape, key)
     if family is None:
         message = f"{column.attribute} has a type whose values may be equal in other ways"
         return Refusal("key-type", message)

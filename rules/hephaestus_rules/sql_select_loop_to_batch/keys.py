@@ -12,9 +12,6 @@ from hephaestus_codemods.rule import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hephaestus_codemods.project.queries import Query
-    from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
-
 
 @dataclass(frozen=True)
 class Key:
@@ -41,12 +38,14 @@ class _Unclear(Exception):
         self.refusal = refusal
 
 
-def key_of(query: Query, loop: Loop, shape: Shape) -> Key | Refusal:
-    """Return the key of *shape* as an expression of the items, or why it is none."""
+def key_of(whole: ast.expr, given: ast.expr, loop: Loop) -> Key | Refusal:
+    """Return the key *given* to *whole* as an expression of the items, or why it is none.
+
+    *whole* is the expression in the loop whose answer depends on the key.
+    """
     try:
-        given = shape.key.value
         node = _over_items(loop, given)
-        guards = tuple(_guards(loop, query))
+        guards = tuple(_guards(loop, whole))
     except _Unclear as unclear:
         return unclear.refusal
     return Key(node, given, guards)
@@ -83,17 +82,17 @@ def _rebound(loop: Loop) -> set[str]:
     } & loop.targets
 
 
-def _guards(loop: Loop, query: Query) -> Iterator[str]:
+def _guards(loop: Loop, whole: ast.expr) -> Iterator[str]:
     """Yield the conditions under which the query is reached, as they read over the items."""
     module = loop.module
     for guard in loop.guards:
-        if not any(one is query.whole for one in ast.walk(guard)):
+        if not any(one is whole for one in ast.walk(guard)):
             yield _condition(loop, guard, negated=False)
     if isinstance(loop.node, ast.For):
-        yield from _skipped(loop, query)
-    child: ast.AST = query.whole
+        yield from _skipped(loop, whole)
+    child: ast.AST = whole
     found: list[tuple[ast.expr, bool]] = []
-    for around in module.ancestors(query.whole):
+    for around in module.ancestors(whole):
         if around is loop.node:
             break
         match around:
@@ -115,9 +114,9 @@ def _guards(loop: Loop, query: Query) -> Iterator[str]:
         yield _condition(loop, test, negated=negated)
 
 
-def _skipped(loop: Loop, query: Query) -> Iterator[str]:
+def _skipped(loop: Loop, whole: ast.expr) -> Iterator[str]:
     """Yield the conditions of ``if …: continue`` before the query."""
-    top = next(one for one in loop.body if any(inner is query.whole for inner in ast.walk(one)))
+    top = next(one for one in loop.body if any(inner is whole for inner in ast.walk(one)))
     for statement in loop.body[: loop.body.index(top)]:
         if isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Continue):
             if statement.orelse or (len(statement.body) > 1 and not _is_quiet(statement.body[:-1])):

@@ -10,12 +10,18 @@ from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.loops import Loop, loop_around, runs_first
 from hephaestus_codemods.project.queries import Form, Gives, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
+from hephaestus_rules.sql_select_loop_to_batch.away import (
+    Asked,
+    asked_in_loops,
+    rewritten_away,
+    shape_asked,
+)
 from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
 from hephaestus_rules.sql_select_loop_to_batch.forms import Plan, plan_of
 from hephaestus_rules.sql_select_loop_to_batch.items import items_of
 from hephaestus_rules.sql_select_loop_to_batch.keys import key_of
 from hephaestus_rules.sql_select_loop_to_batch.rewrite import rewritten
-from hephaestus_rules.sql_select_loop_to_batch.shapes import shape_of
+from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +37,7 @@ def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
     for query, loop in queries_in_loops(module):
         if is_prefetched(query, loop):
             continue
-        planned = planned_for(query, loop)
+        planned = planned_here(query, loop)
         if isinstance(planned, Refusal):
             yield refuse(query.whole, planned.code, planned.message)
         else:
@@ -42,6 +48,20 @@ def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
                 planned.preconditions,
                 change=partial(rewritten, planned),
             )
+    for asked, loop in asked_in_loops(module):
+        yield _away(asked, loop)
+
+
+def _away(asked: Asked, loop: Loop) -> Finding:
+    found = shape_asked(asked, loop)
+    if isinstance(found, Refusal):
+        return refuse(asked.whole, found.code, found.message)
+    shape, parameter = found
+    planned = planned_for(shape, loop, asked.whole, asked.arguments[parameter], (asked.whole,))
+    if isinstance(planned, Refusal):
+        return refuse(asked.whole, planned.code, planned.message)
+    change = partial(rewritten_away, planned, asked, parameter)
+    return Finding(asked.whole, MESSAGE, Safety.SAFE, planned.preconditions, change=change)
 
 
 def queries_in_loops(module: Module) -> list[tuple[Query, Loop]]:
@@ -78,12 +98,22 @@ def is_prefetched(query: Query, loop: Loop) -> bool:
     )
 
 
-def planned_for(query: Query, loop: Loop) -> Plan | Refusal:
+def planned_here(query: Query, loop: Loop) -> Plan | Refusal:
     """Return how *query* is asked once for all rounds of *loop*, or why it cannot be."""
-    shape = shape_of(query, loop)
+    shape = shape_of(query, loop.varies)
     if isinstance(shape, Refusal):
         return shape
-    key = key_of(query, loop, shape)
+    return planned_for(shape, loop, query.whole, shape.key.value, (query.whole, *query.steps))
+
+
+def planned_for(
+    shape: Shape, loop: Loop, whole: ast.expr, given: ast.expr, parts: tuple[ast.AST, ...]
+) -> Plan | Refusal:
+    """Return how *shape* is asked once; in the loop *whole* asks it for the key *given*.
+
+    *parts* are the statements and expressions that do so.
+    """
+    key = key_of(whole, given, loop)
     if isinstance(key, Refusal):
         return key
     items = items_of(loop)
@@ -92,7 +122,7 @@ def planned_for(query: Query, loop: Loop) -> Plan | Refusal:
     if not runs_first(loop):
         message = "the comprehension runs after other code of its statement, or not always"
         return Refusal("not-first", message)
-    obstacle = obstacle_in(loop, query, shape)
+    obstacle = obstacle_in(loop, parts, shape)
     if isinstance(obstacle, Refusal):
         return obstacle
     return plan_of(loop, shape, key, items, obstacle)
@@ -102,9 +132,6 @@ RULE = Rule(
     __name__,
     "Ask once for all rows that a loop asks for one by one",
     find,
-    needles=(
-        (b"for ",),
-        (b".get(", b".first(", b"one_or_none(", b".all(", b".scalar", b".execute(", b".exec("),
-    ),
+    needles=((b"for ",),),
     tasks=(Task.API, Task.REPORT, Task.CHAT),
 )

@@ -10,7 +10,8 @@ from hephaestus_codemods.project.queries import Form, Gives
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
-    from hephaestus_codemods.kit.loops import Loop
+    from collections.abc import Callable
+
     from hephaestus_codemods.project.queries import Equals, Query, Selected
 
 #: Methods of a query that say nothing about which rows there are, or in which order.
@@ -60,17 +61,20 @@ class Shape:
         return names == (key.column.attribute,) and len(query.equals) == 1 and not query.others
 
 
-def shape_of(query: Query, loop: Loop) -> Shape | Refusal:
-    """Return the shape of *query* in *loop*, or why it has none that can be batched."""
-    varying = [one for one in query.equals if loop.varies(one.value)]
-    if any(loop.varies(one) for one in query.others):
+def shape_of(query: Query, varies: Callable[[ast.AST], bool]) -> Shape | Refusal:
+    """Return the shape of *query*, or why it has none that can be batched.
+
+    *varies* says of a part of it whether it changes from round to round.
+    """
+    varying = [one for one in query.equals if varies(one.value)]
+    if any(varies(one) for one in query.others):
         message = "a condition other than key == value changes from item to item"
         return Refusal("varying-condition", message)
     given = [one for link in query.links for one in (*link.call.args, *link.call.keywords)]
-    if any(loop.varies(one) for one in given):
+    if any(varies(one) for one in given):
         return Refusal("varying-query", "the query itself changes from item to item")
     if not varying:
-        return _unkeyed(query, loop)
+        return _unkeyed(query, varies)
     if len(varying) > 1:
         names = " and ".join(one.column.attribute for one in varying)
         return Refusal("composite-key", f"{names} change together: an IN of pairs is needed")
@@ -88,10 +92,10 @@ def shape_of(query: Query, loop: Loop) -> Shape | Refusal:
     return Shape(query, key, selected, key.model.is_unique(*known))
 
 
-def _unkeyed(query: Query, loop: Loop) -> Refusal:
+def _unkeyed(query: Query, varies: Callable[[ast.AST], bool]) -> Refusal:
     if query.others and not query.equals:
         return Refusal("not-by-key", "its condition compares no column with a value of the item")
-    if any(loop.varies(node) for node in ast.walk(query.whole)):
+    if any(varies(node) for node in ast.walk(query.whole)):
         return Refusal("varying-query", "the query itself changes from item to item")
     return Refusal("same-each-time", "it asks the same for every item: it could move out as it is")
 
