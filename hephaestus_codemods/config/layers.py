@@ -74,8 +74,11 @@ class Layer:
         return f"{self.origin}:{line}: {full}" if line else f"{self.origin}: {full}"
 
 
-def find_root(start: Path) -> Path:
-    """Return the root of the project around *start*: its work tree, else where its files begin."""
+def find_root(start: Path, here: Path | None = None) -> Path:
+    """Return the root of the project around *start*: its work tree, else where its files begin.
+
+    Without any sign of that it is *here*, where the user stands, if that is around *start*.
+    """
     folder = Path(os.path.realpath(start if start.is_dir() else start.parent))
     top = git.toplevel(folder)
     # An ignored folder (an unpacked archive, say) is no part of the repository around it.
@@ -84,7 +87,7 @@ def find_root(start: Path) -> Path:
     for place in (folder, *folder.parents):
         if any(place.joinpath(mark).is_file() for mark in ROOT_MARKS):
             return place
-    return folder
+    return here if here is not None and folder.is_relative_to(here) else folder
 
 
 def user_file(environ: Mapping[str, str]) -> Path | None:

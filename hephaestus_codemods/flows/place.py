@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def root_of(path: str = ".") -> Path:
         if start == start.parent:
             raise UsageError(f"there is no folder at {path!r}")
         start = start.parent
-    return find_root(start)
+    return find_root(start, Path(os.path.realpath(os.curdir)))
 
 
 @contextlib.contextmanager
