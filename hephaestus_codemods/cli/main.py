@@ -113,8 +113,10 @@ def run(arguments: list[str]) -> int:
     try:
         result = hcodemod.main(arguments, prog_name="hcodemod", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
+    except SystemExit:  # click's answer to a reader of its help that went away
+        return 0
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return INTERRUPTED
@@ -129,6 +131,13 @@ def run(arguments: list[str]) -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _show(error: click.ClickException) -> None:
+    from hephaestus_codemods.cli import output  # noqa: PLC0415  # only on the way out
+
+    with output.unread(sys.stderr):
+        error.show()
 
 
 def _say(text: str) -> None:

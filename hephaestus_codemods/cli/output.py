@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from hephaestus_codemods.errors import TargetError
 from hephaestus_codemods.report.terminal import printable
 
 if TYPE_CHECKING:
@@ -19,10 +20,12 @@ def unread(stream: TextIO) -> Iterator[None]:
     try:
         yield
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
+        os.dup2(nowhere, stream.fileno())  # what is left goes nowhere, when Python ends too
         os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            raise TargetError(f"the output cannot be written: {error.strerror}") from error
 
 
 def data(content: bytes) -> None:

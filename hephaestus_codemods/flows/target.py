@@ -128,7 +128,7 @@ def _chosen_rules(
     request: Request, settings: Settings, catalogue: Catalogue, *, everything: bool
 ) -> tuple[tuple[Rule, ...], dict[str, Safety]]:
     """Return the rules in their order, and the least safe class that each may write."""
-    packs = (*settings.packs, *request.packs)
+    packs = (*settings.packs, *_installed(request.packs, catalogue))
     named = {one for pattern in request.rules for one in _named(catalogue, pattern, packs)}
     by_set = _by_set(
         request, settings, catalogue.reachable(packs), everything=everything and not named
@@ -143,6 +143,16 @@ def _chosen_rules(
     rules = {name: registry.load(catalogue.named(name)) for name in (named | by_set) - left_out}
     ceiling = {name: _ceiling(request, settings, name in named) for name in rules}
     return registry.ordered(rules.values()), ceiling
+
+
+def _installed(packs: Sequence[str], catalogue: Catalogue) -> Sequence[str]:
+    """Return *packs*; raise UsageError for one that is not installed."""
+    known = {rule.pack.name for rule in catalogue.rules.values()} | set(catalogue.broken)
+    for pack in packs:
+        if registry.canonical(pack) not in known:
+            others = ", ".join(sorted(known))
+            raise UsageError(f"no rule pack {pack!r} is installed; the packs are {others}")
+    return packs
 
 
 def _named(catalogue: Catalogue, pattern: str, packs: Sequence[str]) -> tuple[str, ...]:

@@ -141,15 +141,15 @@ def test_before_the_first_commit_everything_is_uncommitted(repository):
 
 
 def test_without_git_everything_works(folder):
-    """Records lie in the user's state folder then."""
-    folder.write({"a.py": "slow.safe()\n"})
+    """Records lie in the user's state folder; the project is where the user stands."""
+    folder.write({"app/a.py": "slow.safe()\n"})
 
-    folder.hcodemod("apply", *TOY).ok()
-    assert folder.read("a.py") == "fast.safe()\n"
+    folder.hcodemod("apply", *TOY, "app/a.py:1").ok()
+    assert folder.tree() == {"app/a.py": b"fast.safe()\n"}
     assert len(folder.hcodemod("runs").out.splitlines()) == 1
     folder.hcodemod("revert").ok()
 
-    assert folder.tree() == {"a.py": b"slow.safe()\n"}
+    assert folder.tree() == {"app/a.py": b"slow.safe()\n"}
 
 
 def test_nothing_there_is_nothing_to_do(repository):
