@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.engine.workers import supervise
 from hephaestus_codemods.errors import TargetError
 from hephaestus_codemods.flows.place import locked, root_of
 from hephaestus_codemods.patch import records
@@ -91,8 +92,20 @@ def _from_root(root: Path, choice: reverting.Choice) -> reverting.Choice:
 
 
 def still_python(path: str, now: bytes, then: bytes) -> str | None:
-    """Refuse a revert that would turn Python into something that is not."""
-    if not path.endswith((".py", ".pyi")) or not _parses(path, now) or _parses(path, then):
+    """Refuse a revert that would turn Python into something that is not.
+
+    The target's code is read in a process that can be killed; what kills it is not refused.
+    """
+    if not path.endswith((".py", ".pyi")):
+        return None
+
+    def breaks(_: str) -> bool:
+        return _parses(path, now) and not _parses(path, then)
+
+    def lost(_: str, cause: str) -> tuple[str, ...]:
+        return ()
+
+    if not any(supervise([path], breaks, lost)):
         return None
     return "what it would become is not valid Python; revert the run's other sites in it as well"
 

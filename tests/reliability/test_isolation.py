@@ -19,7 +19,7 @@ from hephaestus_codemods.flows.files import DiskFiles
 from hephaestus_codemods.rule import Safety
 from tests.engine.toys import run
 
-from .harness import PACK, Place, made
+from .harness import PACK, TOYS, Place, made
 from .shapes import SHAPES
 
 if TYPE_CHECKING:
@@ -182,3 +182,18 @@ def test_one_broken_edit_among_hundreds_is_found_and_the_others_stay(
     assert [site.line for site in result.sites if site.status == "refused"] == [301, 502]
     assert len(result.failures) == 2
     assert all(failure.ours for failure in result.failures)
+
+
+def test_a_revert_reads_no_code_in_its_own_process(place: Place) -> None:
+    """The edited file ends LibCST with SIGSEGV on an ordinary stack."""
+    text = "x = f(1)\n" + "# a line that nobody changes\n" * 9
+    place.put({"a.py": text})
+    place.committed()
+    assert place.run("apply", *TOYS).code == 0
+    deep = f"y = {'a or ' * 20_000}a\nz = = 1\n"
+    place.put({"a.py": (place.root / "a.py").read_text() + deep})
+
+    done = place.run("revert")
+
+    assert done.code == 0, done.err
+    assert place.tree() == {"a.py": (text + deep).encode()}
