@@ -116,7 +116,7 @@ def _untouched(tree: ast.AST, source: Source, edits: Sequence[Edit]) -> Iterable
         start, end = source.span(node)
         decorators = getattr(node, "decorator_list", None) or [node]
         start = min(start, source.span(decorators[0])[0])
-        if _touches(edits, start, end):
+        if _touches(edits, start, end) or _grows(edits, source, node):
             yield from _untouched(node, source, edits)
         else:
             yield node
@@ -126,6 +126,20 @@ def _touches(edits: Sequence[Edit], start: int, end: int) -> bool:
     """Say whether one of *edits*, which do not meet, reaches ``start:end`` or its borders."""
     at = bisect_right(edits, end, key=lambda edit: edit.start)
     return at > 0 and start <= edits[at - 1].end
+
+
+def _grows(edits: Sequence[Edit], source: Source, node: ast.stmt) -> bool:
+    """Say whether new lines below the block *node* are indented like lines of it."""
+    if not isinstance(getattr(node, "body", None), list):
+        return False
+    start, end = source.span(node)
+    at = bisect_right(edits, end, key=lambda edit: edit.start)
+    below = edits[at] if at < len(edits) else None
+    if below is None or below.start != below.end or source.text[end : below.start].strip("\r\n"):
+        return False
+    lines = (line for line in below.text.splitlines() if line.strip())
+    inside = len(source.indent(start))
+    return all(len(line) - len(line.lstrip()) > inside for line in lines)
 
 
 def bytes_differ(before: bytes, after: bytes, steps: Sequence[Step]) -> str | None:

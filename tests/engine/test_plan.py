@@ -300,6 +300,16 @@ def test_a_method_is_added_to_the_class_of_its_neighbour() -> None:
     )
 
 
+def test_a_method_is_added_at_the_end_of_a_class() -> None:
+    """The class grows by it, and nothing else of the file changes."""
+    files = {"app/__init__.py": "", "app/a.py": "x = old()\n"}
+    crud = "class Users:\n    def get(self):\n        return 1\n\n\nLAST = 1\n"
+    text = "def get_many(self):\n    return [1]"
+    written = after({**files, "app/crud.py": crud}, calling("many", text, "Users.get"))
+    assert "        return 1\n\n    def get_many(self):" in written["app/crud.py"]
+    assert "        return [1]\n\n\nLAST = 1\n" in written["app/crud.py"]
+
+
 def test_a_shared_definition_goes_with_the_last_run_that_calls_it(tmp_path: Path) -> None:
     """Reverting the run that added it keeps it for a later one."""
     start = {"app/__init__.py": "", "app/crud.py": CRUD, "app/a.py": "x = old()\n", "app/b.py": ""}

@@ -103,7 +103,7 @@ ADDED = {
     ),
     "beside its family": (
         "import redis\nfrom sqlalchemy.orm import Session\nimport fastapi\n",
-        "import redis\nfrom sqlalchemy.orm import Session\nfrom sqlalchemy import exists\nimport fastapi\n",
+        "import redis\nfrom sqlalchemy import exists\nfrom sqlalchemy.orm import Session\nimport fastapi\n",
     ),
     "after what runs between imports": (
         "from gevent import monkey\nmonkey.patch_all()\nimport requests\n",

@@ -318,9 +318,9 @@ def _among(module: Module, new: New, own: list[AnyImport], limit: int) -> Line:
         ]
         if keys == sorted(keys):
             before = [node for node, one in zip(pool, keys, strict=True) if one <= order(key)]
-            if not before and not family:
+            if not before:
                 return _above(module, new, pool[0], apart=False)
-            return _below(module, new, (before or pool[-1:])[-1], limit, apart=False)
+            return _below(module, new, before[-1], limit, apart=False)
     return _below(module, new, pool[-1], limit, apart=False)
 
 
