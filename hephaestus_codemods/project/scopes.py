@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Block = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try
+Mover = ast.Global | ast.Nonlocal
 
 
 class BindingKind(StrEnum):
@@ -105,8 +106,7 @@ class Scopes:
 
     def __init__(self, tree: ast.Module, text: str) -> None:
         self.tree = tree
-        self._walrus = ":=" in text
-        self._moves = "global" in text or "nonlocal" in text
+        self._text = text
         self._raw: dict[ast.AST, Table] = {}
         self._bound: dict[ast.AST, dict[str, list[Binding]]] = {}
 
@@ -130,7 +130,7 @@ class Scopes:
         parents = self.parents
         child, parent = node, parents.get(node)
         while parent is not None:
-            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if isinstance(parent, Definition):
                 if isinstance(child, ast.stmt):
                     return parent
             elif isinstance(parent, ast.Lambda):
@@ -151,8 +151,22 @@ class Scopes:
         """Return what the statements of *scope* bind themselves."""
         table = self._raw.get(scope)
         if table is None:
-            table = self._raw[scope] = _table(scope, self._walrus)
+            table = self._raw[scope] = _table(scope, self._with_walrus)
         return table
+
+    @cached_property
+    def _with_walrus(self) -> frozenset[ast.AST]:
+        """The statements whose own expressions hold a ``:=``; few files have any."""
+        if ":=" not in self._text:
+            return frozenset()
+        found = set()
+        for node in self.walked[0]:
+            if isinstance(node, ast.NamedExpr):
+                around: ast.AST = node
+                while not isinstance(around, ast.stmt):
+                    around = self.parents[around]
+                found.add(around)
+        return frozenset(found)
 
     def bound(self, scope: ast.AST) -> dict[str, list[Binding]]:
         """Return the names that live in *scope*, with every place that binds them."""
@@ -170,11 +184,11 @@ class Scopes:
     def _moved_here(self) -> dict[ast.AST, list[tuple[str, Binding]]]:
         """Bindings that ``global`` and ``nonlocal`` give to another scope, by that scope."""
         moved: dict[ast.AST, list[tuple[str, Binding]]] = {}
-        if not self._moves:
+        if "global" not in self._text and "nonlocal" not in self._text:
             return moved
         seen: set[tuple[ast.AST, str]] = set()
         for node in self.walked[0]:
-            if not isinstance(node, ast.Global | ast.Nonlocal):
+            if not isinstance(node, Mover):
                 continue
             scope = self.scope(node)
             for name in node.names:
@@ -240,7 +254,7 @@ def _is_before(binding: ast.AST, node: ast.AST) -> bool:
     return None in end or None in start or end <= start
 
 
-def _table(scope: ast.AST, walrus: bool) -> Table:
+def _table(scope: ast.AST, walrus: frozenset[ast.AST]) -> Table:
     table = Table()
     for parameter in getattr(scope, "type_params", ()):
         table.add(Binding(BindingKind.TYPE_PARAMETER, parameter.name, parameter))
@@ -268,12 +282,12 @@ def _bind_parameters(table: Table, args: ast.arguments) -> None:
         table.add(Binding(BindingKind.PARAMETER, one.arg, one, path=None))
 
 
-def _bind_body(table: Table, body: Iterable[ast.stmt], walrus: bool) -> None:
+def _bind_body(table: Table, body: Iterable[ast.stmt], walrus: frozenset[ast.AST]) -> None:
     stack = list(body)[::-1]
     while stack:
         statement = stack.pop()
         inner = _bind_statement(table, statement)
-        if walrus:
+        if statement in walrus:
             for child in children(statement):
                 if isinstance(child, ast.expr | ast.withitem | ast.arguments | ast.keyword):
                     _bind_walrus(table, child)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.project.nodes import Function
+from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.scopes import Binding, BindingKind
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
 
@@ -147,7 +147,7 @@ def reads_of(module: Module, binding: Binding) -> tuple[ast.Name, ...] | None:
 
 
 def _names(scope: ast.AST, name: str) -> Iterable[ast.Name]:
-    return (one for one in ast.walk(scope) if isinstance(one, ast.Name) and one.id == name)
+    return (one for one in walk(scope)[0] if isinstance(one, ast.Name) and one.id == name)
 
 
 def _escapes(module: Module, scope: ast.AST) -> bool:
@@ -156,5 +156,5 @@ def _escapes(module: Module, scope: ast.AST) -> bool:
         isinstance(one, ast.Call)
         and isinstance(one.func, ast.Name)
         and one.func.id in ("locals", "vars", "eval", "exec")
-        for one in ast.walk(scope)
+        for one in walk(scope)[0]
     )
