@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.rule import Established, Precondition, Refusal
-from hephaestus_rules.redis_roundtrip_collapse.commands import is_repeatable
+from hephaestus_rules.redis_roundtrip_collapse.keys import is_repeatable
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
@@ -80,6 +80,14 @@ def _named(module: Module, node: ast.expr) -> object:
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def known_length(module: Module, node: ast.expr) -> float | None:
+    """Return the whole number that *node* is, or the seconds of a timedelta, when it is known."""
+    value = constant(module, node)
+    if type(value) is int:
+        return value
+    return _timedelta(module, node) if value is None else None
 
 
 UNITS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}

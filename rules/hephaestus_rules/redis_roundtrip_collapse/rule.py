@@ -1,20 +1,19 @@
-"""redis-roundtrip-collapse: let one atomic command do what two commands do."""
+"""redis-roundtrip-collapse: let one Redis command do what two do."""
 
 from __future__ import annotations
 
 import ast
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.rule import Rule, Safety, Task, refuse
-from hephaestus_rules.redis_roundtrip_collapse.commands import about_the_same, blocks, bound
-from hephaestus_rules.redis_roundtrip_collapse.expiry import (
-    expiry_of,
-    find_conditional,
-    find_pairs,
-)
-from hephaestus_rules.redis_roundtrip_collapse.presence import find_presence
-from hephaestus_rules.redis_roundtrip_collapse.taking import find_hmset, find_taking
+from hephaestus_codemods.rule import Option, Refusal, Rule, Safety, Task, refuse
+from hephaestus_rules.redis_roundtrip_collapse.counters import find_counter
+from hephaestus_rules.redis_roundtrip_collapse.expiry import find_expiry
+from hephaestus_rules.redis_roundtrip_collapse.lasting import find_endless, find_freeing
+from hephaestus_rules.redis_roundtrip_collapse.presence import find_choice, find_presence
+from hephaestus_rules.redis_roundtrip_collapse.reading import find_reading
+from hephaestus_rules.redis_roundtrip_collapse.sequences import blocks
+from hephaestus_rules.redis_roundtrip_collapse.servers import library_refusal
+from hephaestus_rules.redis_roundtrip_collapse.spellings import find_spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,37 +22,40 @@ if TYPE_CHECKING:
     from hephaestus_codemods.rule import Finding, Options
 
 
-def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
-    """Yield every pair of commands that one command can replace."""
+def find(module: Module, options: Options) -> Iterator[Finding]:
+    """Yield every command that another can replace or do the work of."""
+    for finding in _found(module, options):
+        assert isinstance(finding.node, ast.Call)
+        refusal = _refusal(module, finding.node)
+        if refusal is None or finding.refusal is not None:
+            yield finding
+        else:
+            yield refuse(finding.node, refusal.code, refusal.message)
+
+
+def _found(module: Module, options: Options) -> Iterator[Finding]:
     for block in blocks(module):
-        followers = [*block[1:], None]
-        for first, second in zip(block, followers, strict=True):
-            yield from find_hmset(module, first)
-            if isinstance(first, ast.If):
-                yield from find_conditional(module, first, second)
-                yield from find_presence(module, first, second)
-        for first, second in pairwise(block):
-            yield from find_pairs(module, first, second)
-            yield from find_taking(module, first, second)
-            yield from _find_counter(module, first, second)
+        for at in range(len(block)):
+            yield from find_expiry(module, block, at)
+            yield from find_reading(module, block, at)
+            yield from find_presence(module, block, at)
+            yield from find_counter(module, block, at)
+    for node in module.nodes:
+        if isinstance(node, ast.Call):
+            yield from find_freeing(module, node)
+            yield from find_endless(module, node, int(options["ttl"]))
+            if options["deprecated"]:
+                yield from find_spellings(module, node)
+        elif isinstance(node, ast.IfExp):
+            yield from find_choice(module, node)
 
 
-def _find_counter(module: Module, first: ast.stmt, second: ast.stmt) -> Iterator[Finding]:
-    """Refuse ``n = incr(k)`` with ``if n == 1: expire(k, t)``, and say why."""
-    counted = bound(module, first, "incr", "incrby")
-    if counted is None or not isinstance(second, ast.If):
-        return
-    expiry = expiry_of(module, second.body[0])
-    if expiry is None or not about_the_same(counted[1], expiry.command):
-        return
-    match second.test:
-        case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq()]) if name == counted[0]:
-            yield refuse(
-                counted[1].call,
-                "counter-with-ttl",
-                "all calls but the first are one round trip already; a crash between the two "
-                "leaves a counter without a TTL, which only a Lua script or a transaction cures",
-            )
+def _refusal(module: Module, call: ast.Call) -> Refusal | None:
+    """Refuse what no edit can reach, and clients that speak another dialect."""
+    if any(isinstance(one, ast.JoinedStr) for one in module.ancestors(call)):
+        return Refusal("in-f-string", "the command stands in an f-string: give it a name first")
+    assert isinstance(call.func, ast.Attribute)
+    return library_refusal(module, call.func.value)
 
 
 RULE = Rule(
@@ -62,8 +64,12 @@ RULE = Rule(
     find=find,
     needles=(
         (b"redis",),
-        (b".expire(", b".pexpire(", b".exists(", b".delete(", b".unlink(", b".hmset("),
+        (b"expire(", b"exists(", b".delete(", b".unlink(", b".set(", b"setex(", b".hmset("),
     ),
     tasks=(Task.CACHE,),
     safety=Safety.SAFE,
+    options=(
+        Option("ttl", 3600, "seconds that a value of a cache without a TTL may live", minimum=1),
+        Option("deprecated", True, "rewrite setex, psetex and hmset, which saves no round trip"),
+    ),
 )
