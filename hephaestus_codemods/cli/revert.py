@@ -36,11 +36,14 @@ def command(
     Every byte is restored, also after other rules changed the same lines or you edited elsewhere
     in the file. On a real conflict nothing is changed and the exit code is 1.
     """
-    from hephaestus_codemods.flows.revert import revert, summary  # noqa: PLC0415  # not for --help
+    from hephaestus_codemods.flows.place import stoppable  # noqa: PLC0415  # not for --help
+    from hephaestus_codemods.flows.revert import revert, summary  # noqa: PLC0415
     from hephaestus_codemods.patch.revert import Choice  # noqa: PLC0415
 
     choice = Choice(rules, files, sites)
-    done = revert(run, choice, merge=merge, markers=conflicts == "markers", check=check)
+    markers = conflicts == "markers"
+    with stoppable() as stop:
+        done = revert(run, choice, merge=merge, markers=markers, check=check, should_stop=stop)
     if check:
         output.data(done.patch)
     for line in summary(done):

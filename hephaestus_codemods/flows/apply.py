@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from hephaestus_codemods.engine.plan import Plan, plan_in_worker, transform
 from hephaestus_codemods.engine.run import in_workers
 from hephaestus_codemods.engine.shared import Sources
 from hephaestus_codemods.flows.done import Done, Written, clock, report
-from hephaestus_codemods.flows.place import locked
+from hephaestus_codemods.flows.place import locked, stoppable
 from hephaestus_codemods.flows.target import jobs_of, open_target, sources
 from hephaestus_codemods.patch import records
 from hephaestus_codemods.patch.diff import emit
@@ -233,24 +232,3 @@ def _details(target: Target, done: Rewritten) -> Details:
         {rule.name: rule.version for rule in target.rules if rule.name in used},
         tuple(SiteRef(site.id, site.rule, site.path, site.line) for site in applied),
     )
-
-
-class stoppable:  # noqa: N801  # reads as a statement
-    """Let the first interrupt end a run after the current rename, and later ones do no more."""
-
-    def __enter__(self) -> Callable[[], bool]:
-        """Catch interrupts from here on; the result says whether one came."""
-        self.asked = False
-        self.before = {
-            name: signal.signal(name, self._ask)
-            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
-        return lambda: self.asked
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-
-    def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
-        for name, handler in self.before.items():
-            signal.signal(name, handler)

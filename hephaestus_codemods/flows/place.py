@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from hephaestus_codemods.config.layers import find_root
 from hephaestus_codemods.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hephaestus_codemods.patch.ground import Ground
     from hephaestus_codemods.patch.journal import Recovery
@@ -48,3 +49,24 @@ def told(recovery: Recovery) -> Sequence[str]:
     said += [f"finished run {run}, which was cut off at its end" for run in recovery.finished]
     said += [f"{path} changed after the crash: it is left as it is" for path in recovery.conflicts]
     return said
+
+
+class stoppable:  # noqa: N801  # reads as a statement
+    """Let the first interrupt end a run after the current rename, and later ones do no more."""
+
+    def __enter__(self) -> Callable[[], bool]:
+        """Catch interrupts from here on; the result says whether one came."""
+        self.asked = False
+        self.before = {
+            name: signal.signal(name, self._ask)
+            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        return lambda: self.asked
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signals back."""
+        for name, handler in self.before.items():
+            signal.signal(name, handler)

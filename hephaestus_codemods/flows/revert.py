@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.engine.workers import supervise
@@ -16,9 +15,11 @@ from hephaestus_codemods.patch.diff import emit
 from hephaestus_codemods.patch.stacked import delta
 from hephaestus_codemods.project.parse import parse
 from hephaestus_codemods.project.source import UnreadableSource, decode
+from hephaestus_codemods.report.terminal import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,14 @@ def revert(
 
 def _from_root(root: Path, choice: reverting.Choice) -> reverting.Choice:
     """Turn files as the user names them into paths below the root."""
-    files = [Path(os.path.relpath(Path(name).absolute(), root)).as_posix() for name in choice.files]
-    return reverting.Choice(choice.rules, tuple(files), choice.sites)
+    files = tuple(_below(root, name) for name in choice.files)
+    return reverting.Choice(choice.rules, files, choice.sites)
+
+
+def _below(root: Path, name: str) -> str:
+    """Return the path of a file that may be gone, or a link, relative to the root."""
+    folder, last = os.path.split(os.path.abspath(name))
+    return os.path.relpath(os.path.join(os.path.realpath(folder), last), root)
 
 
 def still_python(path: str, now: bytes, then: bytes) -> str | None:
@@ -129,4 +136,5 @@ def summary(done: Reverted) -> Sequence[str]:
     if not done.sites:
         return [*lines, f"there is nothing left to take back of run {done.run}"]
     files = ", ".join(done.files)
-    return [*lines, f"{verb} {len(done.sites)} sites of run {done.run} in {files}"]
+    sites = counted(len(done.sites), "site")
+    return [*lines, f"{verb} {sites} of run {done.run} in {files}"]

@@ -40,8 +40,24 @@ def test_a_rule_that_dies_is_2_and_costs_only_its_file(repository):
     assert repository.read("b.py") == "fast.safe()\n"
 
 
-def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def workers(pid: int) -> list[str]:
+    """Return the children of the process that are copies of it, and not git."""
+    own = Path(f"/proc/{pid}/cmdline").read_bytes()
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if Path(f"/proc/{child}/cmdline").read_bytes() == own:
+                found.append(child)
+    return found
+
+
+def until_it_works(process) -> None:
+    """Wait until a worker of the command is at work."""
+    deadline = time.monotonic() + 20
+    while not workers(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)  # into the rule
 
 
 @pytest.mark.parametrize("whom", ["SIGINT to all", "SIGINT", "SIGTERM", "SIGHUP"])
@@ -49,17 +65,13 @@ def test_an_interrupt_is_130_and_leaves_nothing_behind(repository, whom):
     """No process, no traceback, no change; a terminal sends the signal to workers as well."""
     repository.commit({"a.py": "slow.safe()\nfault.waits()\n"})
     process = repository.command("apply", *TOY, start_new_session=True)
-    deadline = time.monotonic() + 20
-    while not (workers := children(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.2)  # into the rule
+    until_it_works(process)
 
     name, _, everybody = whom.partition(" ")
     send = os.killpg if everybody else os.kill
     send(process.pid, getattr(signal, name))
     out, err = process.communicate(timeout=20)
 
-    assert workers
     assert (process.returncode, out, err) == (130, b"", b"\nhcodemod: interrupted\n")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
@@ -175,9 +187,7 @@ def test_a_second_run_at_the_same_time_is_refused(repository):
     repository.commit({"a.py": "slow.safe()\nfault.waits()\n", "b.py": "slow.safe()\n"})
     first = repository.command("apply", *TOY)
     try:
-        deadline = time.monotonic() + 20
-        while not children(first.pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until_it_works(first)
         second = repository.hcodemod("apply", "--rule", "toy-calls")
         looking = repository.hcodemod("scan", "--rule", "toy-calls")
     finally:

@@ -80,13 +80,17 @@ def test_a_rule_a_file_and_a_site_are_taken_back_alone(app):
     rewritten = texts(app)
     (site,) = [one for one, place in sites(app).items() if place == "app/a.py:9"]
 
-    app.hcodemod("revert", "--site", site).ok()
+    done = app.hcodemod("revert", "--site", site).ok()
+    assert "took back 1 site of run" in done.err
     assert app.read("app/a.py") == TREE["app/a.py"].replace("slow.safe", "fast.safe")
     app.hcodemod("revert", "--file", "b.py", cwd=app.root / "app").ok()
     assert texts(app) | {"app/a.py": ""} == rewritten | {
         "app/a.py": "",
         "app/b.py": TREE["app/b.py"],
     }
+    (app.root.parent / "link").symlink_to(app.root)
+    again = app.hcodemod("revert", "--file", app.root.parent / "link/app/b.py").ok()
+    assert "nothing left to take back" in again.err
     app.hcodemod("revert", "--rule", POOL).ok()
     assert app.read("app/db.py") == TREE["app/db.py"].replace("slow", "fast")
     assert "3 reverted" in app.hcodemod("runs").out
