@@ -38,7 +38,8 @@ def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> 
     else:
         keep_comments(module, (last, end))
         tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
-    return (Edit(start, first, head + inner.before), *inner.indents, _shortened(module, tail))
+    opening = _shortened(module, Edit(start, first, head + inner.before))
+    return (opening, *inner.indents, _shortened(module, tail))
 
 
 def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
@@ -103,10 +104,12 @@ def number_of_select(
 
 
 def _shortened(module: Module, edit: Edit) -> Edit:
-    """Return *edit* without the text that it has in common with the file at its start."""
-    old = module.source.text[edit.start : edit.end]
-    same = max(n for n in range(len(old) + 1) if edit.text.startswith(old[:n]))
-    return Edit(edit.start + same, edit.end, edit.text[same:])
+    """Return *edit* without the text at its ends that the file has already."""
+    old, new = module.source.text[edit.start : edit.end], edit.text
+    same = max(n for n in range(len(old) + 1) if new.startswith(old[:n]))
+    old, new = old[same:], new[same:]
+    tail = max(n for n in range(len(old) + 1) if new.endswith(old[len(old) - n :]))
+    return Edit(edit.start + same, edit.end - tail, new[: len(new) - tail])
 
 
 def _negation(truth: Truth) -> str:

@@ -120,7 +120,7 @@ def _ask_truth(module: Module, fetch: Fetch, truth: Truth) -> Finding:
         return Finding(truth.node, message, base, facts.known, change)
     session = session_of(module, fetch)
     if session is None:
-        reason = f"the session behind {module.source.segment(fetch.query)[:40]} has no name here"
+        reason = "which session M.query uses cannot be seen: write session.query(query.exists())"
         return refuse(truth.node, "no-session", reason)
     text, new = session
 
