@@ -12,9 +12,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import classes
-from hephaestus_codemods.project.infer import called, decorators, lineage, name_of, value
+from hephaestus_codemods.project.infer import (
+    decorators,
+    definition,
+    function_parts,
+    lineage,
+    name_of,
+    value,
+)
 from hephaestus_codemods.project.infer.members import PROPERTIES
 from hephaestus_codemods.project.infer.returns import CONTEXT_MANAGERS, REGISTERING, TRANSPARENT
+from hephaestus_codemods.project.names import IMPORTS, symbols
 from hephaestus_codemods.project.nodes import children
 from hephaestus_codemods.project.scopes import BindingKind
 from hephaestus_codemods.project.values import Class, Function, Instance, Library, Method
@@ -246,9 +254,9 @@ def _resolved(module: Module, call: ast.Call) -> Callee:
             return Callee(call, How.CALL, libraries=(f"{name}.__call__",))
         case Instance(of=Class() as cls):
             return _method(call, cls, "__call__")
-    names = module.qualified_names(call.func)
-    if names and not any(module.project.module(one.rpartition(".")[0]) for one in names):
-        return Callee(call, How.CALL, libraries=tuple(sorted(names)))
+    names = symbols(module, call.func)
+    if names and all(one.library for one in names):
+        return Callee(call, How.CALL, libraries=tuple(sorted(one.name for one in names)))
     return _unresolved(module, call)
 
 
@@ -297,12 +305,17 @@ def _made_variable(module: Module, node: ast.Name, depth: int) -> str | None:
     found = module.scopes.lookup(node.id, node)
     if found is None or len(found[1]) != 1:
         return None
-    binding = found[1][0]
+    source, binding = module, found[1][0]
+    if binding.kind in IMPORTS:
+        place = definition(module, node)
+        if place is None:
+            return None
+        source, binding = place
     if binding.value is None or binding.path is None:
         return None
     if binding.kind not in (*STRAIGHT, *LOOPS):
         return None
-    made = made_by(module, binding.value, depth + 1)
+    made = made_by(source, binding.value, depth + 1)
     is_part = binding.kind in LOOPS or binding.path
     return f"{made}[]" if made is not None and is_part else made
 
@@ -431,13 +444,11 @@ def _wrappers(module: Module, function: ast.AST) -> Iterator[Callee]:
             continue
         if isinstance(target, ast.Attribute) and target.attr in ("setter", "deleter", "getter"):
             continue
-        made = value(module, decorator)
-        if isinstance(made, Function):
-            inner = called(module, made, None)
-            if isinstance(inner, Function):
-                if inner.node is not function:
-                    yield Callee(decorator, How.WRAP, (plain(inner),))
-                continue
+        around = _given_back(module, decorator, function)
+        if around is not None:
+            if around:
+                yield Callee(decorator, How.WRAP, around)
+            continue
         if isinstance(target, ast.Attribute) and _registers(module, target):
             continue
         if name is not None and module.project.module(name.rpartition(".")[0]) is None:
@@ -445,6 +456,49 @@ def _wrappers(module: Module, function: ast.AST) -> Iterator[Callee]:
         else:
             why = f"the decorator `{_short(target)}` is not understood"
             yield Callee(decorator, How.WRAP, unknown=why)
+
+
+def _given_back(
+    module: Module, decorator: ast.expr, function: ast.AST
+) -> tuple[Function, ...] | None:
+    """Return what a decorator of the project puts in the place of a function; None if unknown.
+
+    Nothing when it hands the function itself back.
+    """
+    made = value(module, decorator.func if isinstance(decorator, ast.Call) else decorator)
+    found: list[Function | str] = [made] if isinstance(made, Function) else []
+    for _ in range(2 if isinstance(decorator, ast.Call) else 1):
+        found = [one for maker in found if isinstance(maker, Function) for one in _results(maker)]
+    functions = tuple(plain(one) for one in found if isinstance(one, Function))
+    return functions if found else None
+
+
+def _results(function: Function) -> list[Function | str]:
+    """Return the functions that *function* gives, and the names of its parameters that it does."""
+    node, module = function.node, function.module
+    if isinstance(node, ast.Lambda):
+        return []
+    found: list[Function | str] = []
+    names = {one.arg for one in (*node.args.posonlyargs, *node.args.args)}
+    for one in function_parts(module, node).returns:
+        given = _unwrapped(module, one.value)
+        inner = value(module, given) if given is not None else None
+        if isinstance(inner, Function):
+            found.append(inner)
+        elif isinstance(given, ast.Name) and given.id in names:
+            found.append(given.id)
+    return found
+
+
+def _unwrapped(module: Module, node: ast.expr | None) -> ast.expr | None:
+    """See through ``return cast(T, wrapper)`` and ``return wraps(f)(wrapper)``."""
+    if isinstance(node, ast.Call) and node.args:
+        func = node.func
+        if name_of(module, func) == "typing.cast" and len(node.args) == 2:
+            return node.args[1]
+        if isinstance(func, ast.Call) and name_of(module, func.func) == "functools.wraps":
+            return node.args[0]
+    return node
 
 
 def _registers(module: Module, target: ast.Attribute) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.infer import decorators, has_member, lineage, value
-from hephaestus_codemods.project.layout import is_test
 from hephaestus_codemods.project.values import Class, Function, Library
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ def bases_of(project: Project) -> Bases:
     """Read, from the bytes of all files but tests, the names that classes derive from."""
     paths: dict[bytes, set[str]] = defaultdict(set)
     renamed: dict[bytes, set[bytes]] = defaultdict(set)
-    for path in sorted(project.layout.files):
-        raw = b"" if is_test(path) else project.read(path) or b""
+    for path, raw in project.sources():
         found = HEADER.findall(raw) if b"class" in raw else []
         for bases in found:
             for word in WORD.findall(bases):
@@ -52,8 +50,7 @@ def bases_of(project: Project) -> Bases:
 def property_names(project: Project) -> frozenset[str]:
     """Return the names of all properties in the project, from the bytes of its files."""
     found: set[str] = set()
-    for path in sorted(project.layout.files):
-        raw = b"" if is_test(path) else project.read(path) or b""
+    for _, raw in project.sources():
         if b"property" in raw:
             found |= {name.decode() for name in PROPERTY.findall(raw)}
     return frozenset(found)

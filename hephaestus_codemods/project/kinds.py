@@ -113,6 +113,12 @@ CALLS: Final = {
     "builtins.open": "typing.IO",
     "datetime.datetime.now": "datetime.datetime",
     "datetime.datetime.utcnow": "datetime.datetime",
+    "datetime.datetime.fromisoformat": "datetime.datetime",
+    "datetime.datetime.strptime": "datetime.datetime",
+    "datetime.datetime.fromtimestamp": "datetime.datetime",
+    "datetime.datetime.combine": "datetime.datetime",
+    "datetime.date.today": "datetime.date",
+    "datetime.date.fromisoformat": "datetime.date",
     "asyncio.create_task": "asyncio.Task",
     "asyncio.ensure_future": "asyncio.Task",
     "asyncio.get_event_loop": "asyncio.AbstractEventLoop",
@@ -142,6 +148,7 @@ CLASSES: Final = frozenset(
     asyncio.Lock asyncio.Semaphore asyncio.BoundedSemaphore asyncio.Event asyncio.Condition
     asyncio.Queue asyncio.TaskGroup queue.Queue multiprocessing.Process multiprocessing.Pool
     concurrent.futures.ThreadPoolExecutor concurrent.futures.ProcessPoolExecutor
+    datetime.datetime datetime.date datetime.timedelta datetime.time
     pathlib.Path collections.deque collections.OrderedDict collections.Counter
     collections.defaultdict io.StringIO io.BytesIO
     """.split()
@@ -271,6 +278,12 @@ METHODS: Final[dict[str, dict[str, str]]] = {
         "encode": "builtins.bytes",
         "__iter__": STR,
     },
+    "datetime.datetime": {
+        **_each("replace astimezone", "self"),
+        **_each("isoformat strftime", STR),
+        "date": "datetime.date",
+    },
+    "datetime.date": {"replace": "self", **_each("isoformat strftime", STR)},
     LIST: {"copy": "self", "pop": "0"},
     DICT: {"copy": "self"},
     "logging.Logger": {"getChild": "self"},

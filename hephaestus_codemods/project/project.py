@@ -9,10 +9,12 @@ import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hephaestus_codemods.project.answers import Answers
 from hephaestus_codemods.project.classes import Bases, bases_of, property_names
+from hephaestus_codemods.project.effects.database import relationship_names
+from hephaestus_codemods.project.effects.summary import summary_of
 from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.layout import Layout, is_test
 from hephaestus_codemods.project.models import Model, model_of
@@ -27,9 +29,14 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.callgraph import Callee
     from hephaestus_codemods.project.deployment import Deployment
+    from hephaestus_codemods.project.effects.model import Summary
     from hephaestus_codemods.project.names import Symbols
     from hephaestus_codemods.project.target import Target
-    from hephaestus_codemods.project.values import Class, Value
+    from hephaestus_codemods.project.values import Class, Function, Value
+
+
+#: Stands, among the files that an answer rests on, for all Python files together.
+EVERY: Final = "**/*.py"
 
 
 class FileView(Protocol):
@@ -78,6 +85,27 @@ class Overlay:
         return self.raw if path == self.path else self.below.read(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The hashes of files, each computed once."""
+
+    view: FileView
+    known: dict[str, str | None] = field(default_factory=dict)
+
+    def of(self, path: str) -> str | None:
+        """Return the hash of *path*'s bytes, None when it is not there; of all files for EVERY."""
+        if path not in self.known:
+            raw = self._of_all() if path == EVERY else self.view.read(path)
+            self.known[path] = None if raw is None else hashlib.sha256(raw).hexdigest()
+        return self.known[path]
+
+    def _of_all(self) -> bytes:
+        """Return what differs when any Python file does."""
+        paths = sorted(path for path in self.view.paths if path.endswith(".py"))
+        lines = (f"{path}\0{self.of(path)}\n" for path in paths)
+        return "".join(lines).encode("utf-8", "surrogateescape")
+
+
 @dataclass(slots=True)
 class Memo:
     """Answers given before; they hold for one state of the project."""
@@ -88,6 +116,8 @@ class Memo:
     subclasses: dict[tuple[str, ast.ClassDef], tuple[Class, ...]] = field(default_factory=dict)
     resolved: dict[tuple[str, ast.Call], Callee] = field(default_factory=dict)
     callees: dict[tuple[str, ast.AST], tuple[Callee, ...]] = field(default_factory=dict)
+    summaries: dict[ast.AST, Summary] = field(default_factory=dict)
+    ancestries: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +188,7 @@ class Project:
     @cached_property
     def layout(self) -> Layout:
         """The dotted names of the project's files."""
-        return Layout(self.view.paths, self.view.read)
+        return Layout(self.view.paths, self._read_among_all)
 
     @property
     def files(self) -> Collection[str]:
@@ -229,8 +259,10 @@ class Project:
     def model(self, name: str, near: str | None = None) -> Model | None:
         """Return the mapped class with the full name *name*, as file *near* sees it, or None."""
         cls = class_named(self, name, near)
-        if cls is None:
-            return None
+        return self.model_of(cls) if cls is not None else None
+
+    def model_of(self, cls: Class) -> Model | None:
+        """Return the model that *cls* is, or None when it is not mapped to a table."""
         if cls not in self.memo.models:
             self.memo.models[cls] = model_of(cls)
         return self.memo.models[cls]
@@ -240,14 +272,24 @@ class Project:
         self._consulted.note(path)
         return self.view.read(path)
 
+    def sources(self, *, tests: bool = False) -> Iterator[tuple[str, bytes]]:
+        """Yield path and bytes of all Python files in the order of paths, of *tests* if asked."""
+        for path in sorted(self.layout.files):
+            if tests or not is_test(path):
+                yield path, self._read_among_all(path) or b""
+
     def modules_with(self, *needles: bytes, tests: bool = False) -> Iterator[Module]:
         """Yield the modules that hold one of *needles*, in the order of paths; *tests* if asked."""
-        for path in sorted(self.layout.files):
-            raw = b"" if is_test(path) and not tests else self.read(path) or b""
+        for path, raw in self.sources(tests=tests):
             if any(needle in raw for needle in needles):
                 found = self.readable(path)
                 if found is not None:
                     yield found
+
+    def _read_among_all(self, path: str) -> bytes | None:
+        """Return the bytes of *path* for an answer about the project as a whole."""
+        self._consulted.note(EVERY)
+        return self.view.read(path)
 
     def readable(self, path: str) -> Module | None:
         """Return the module in file *path*, or None when it cannot be parsed."""
@@ -267,6 +309,15 @@ class Project:
         """The names of all properties of the project's classes."""
         return property_names(self)
 
+    @cached_property
+    def relationship_names(self) -> frozenset[str]:
+        """The names of all relationships between the project's models."""
+        return relationship_names(self)
+
+    def effects(self, function: Function) -> Summary:
+        """Return what a call of *function* may do besides giving a value."""
+        return summary_of(function)
+
     def with_file(self, path: str, raw: bytes) -> Project:
         """Return the project as it is when *path* holds *raw*; trees of other files are shared."""
         changed = Project(Overlay(self.view, path, raw))
@@ -281,22 +332,20 @@ class Project:
         """Collect on which files the answers given meanwhile rest.
 
         When the block is left, the mapping holds each path with the hash of its bytes, or None
-        when there is no such file. It names too many files rather than too few.
+        when there is no such file; EVERY stands for all Python files. It names too many files
+        rather than too few.
         """
         result: dict[str, str | None] = {}
         asked = self._consulted.start()
         try:
             yield result
         finally:
-            for path in sorted(self._consulted.stop(asked)):
-                result[path] = self._digest(path)
-
-    def _digest(self, path: str) -> str | None:
-        if path not in self._digests:
-            raw = self.view.read(path)
-            self._digests[path] = None if raw is None else hashlib.sha256(raw).hexdigest()
-        return self._digests[path]
+            found = self._consulted.stop(asked)
+            if EVERY in found:
+                found = {path for path in found if path == EVERY or not path.endswith(".py")}
+            for path in sorted(found):
+                result[path] = self._digests.of(path)
 
     @cached_property
-    def _digests(self) -> dict[str, str | None]:
-        return {}
+    def _digests(self) -> Digests:
+        return Digests(self.view)

@@ -187,6 +187,7 @@ CASES = {
     "decorators": """
         # app.py
         import functools, contextlib, tenacity
+        from typing import Callable, cast
         from fastapi import APIRouter
         router = APIRouter()
         def timed(function):
@@ -194,6 +195,12 @@ CASES = {
             def wrapper(*args):
                 return function(*args)  # -> ?`function` is a parameter
             return wrapper
+        def registered(function):
+            KNOWN.append(function)  # -> ?`KNOWN` is of unknown kind
+            return function
+        def typed(function: Callable) -> Callable:
+            def inner(): ...
+            return cast(Callable, inner)
         def retry(times):
             def around(function):
                 def again():
@@ -202,6 +209,10 @@ CASES = {
             return around
         @timed  # -> wrap timed.wrapper
         def a(): ...
+        @registered
+        def z(): ...
+        @typed  # -> wrap typed.inner
+        def y(): ...
         @retry(3)  # -> retry, wrap retry.around.again
         def b(): ...
         @tenacity.retry  # -> wrap tenacity.retry

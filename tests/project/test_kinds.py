@@ -653,6 +653,13 @@ CASES = {
             reveal(bound())  # sqlalchemy.orm.Session
             reveal(await asyncio.to_thread(load, 1))  # sqlalchemy.orm.Session
             reveal(await run_in_threadpool(load))  # sqlalchemy.orm.Session
+            reveal(Path("x") / "y")  # pathlib.Path
+            reveal("a" + names)  # builtins.str
+            try: ...
+            except ValueError as error:
+                reveal(error)  # builtins.ValueError
+            except (OSError, KeyError) as several:
+                reveal(several)  # None
             with open("x") as file:
                 reveal(file)  # typing.IO
     """,

@@ -81,6 +81,12 @@ def _value(module: Module, node: ast.expr) -> Value | None:
             return instance(kinds.DICT)
         case ast.Set() | ast.SetComp():
             return instance(kinds.SET)
+        case ast.BinOp(left=left, op=ast.Div()):
+            found = value(module, left)
+            return found if is_instance(found, "pathlib.Path") else None
+        case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
+            found = value(module, left)
+            return found if is_instance(found, kinds.STR) else None
         case ast.JoinedStr() | ast.Constant(value=str()):
             return instance(kinds.STR)
         case ast.List():
@@ -181,6 +187,9 @@ def bound_value(module: Module, binding: Binding) -> Value | None:
             assert binding.annotation is not None
             found = hints.annotated(module, binding.annotation)
             return found or (value(module, binding.value) if binding.value else None)
+        case BindingKind.EXCEPT if binding.value is not None:
+            caught = value(module, binding.value)
+            return Instance(caught) if isinstance(caught, Class | Library) else None
     if binding.value is None or binding.path is None:
         return None
     return _part(_given(module, binding), binding.path)
