@@ -19,24 +19,38 @@ if TYPE_CHECKING:
 
 #: Locks are data, and may be larger than any file that is parsed.
 MOST_BYTES = 20_000_000
+#: More than this is read again and again rather than held by every process.
+MOST_KEPT = 64_000_000
 #: Never through a link, and never waiting for somebody to write into a pipe.
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Folders without a git repository around them are walked; these hold nothing of the project.
 FOREIGN = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"})
 
 
-@dataclass(frozen=True)
+@dataclass
 class DiskFiles:
-    """The files below *root*, of which only those in *paths* are ever opened."""
+    """The files below *root*, of which only those in *paths* are ever opened.
+
+    What was read is *kept* while there is *room*: a command sees each file in one state, and
+    workers inherit what their parent has read.
+    """
 
     root: Path
     paths: Collection[str]
-    digests: dict[str, str | None] = field(default_factory=dict)
+    kept: dict[str, bytes] = field(default_factory=dict)
+    room: int = MOST_KEPT
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of *path*, or None when it is not there or not ours to read."""
-        if path not in self.paths:
-            return None
+        raw = self.kept.get(path)
+        if raw is None and path in self.paths:
+            raw = self._read(path)
+            if raw is not None and len(raw) <= self.room:
+                self.room -= len(raw)
+                self.kept[path] = raw
+        return raw
+
+    def _read(self, path: str) -> bytes | None:
         try:
             handle = os.open(f"{self.root}/{path}", os.O_RDONLY | SAFELY)
         except ValueError:
@@ -46,16 +60,10 @@ class DiskFiles:
                 raise
             return None
         with os.fdopen(handle, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
                 return None
-            return file.read(MOST_BYTES)
-
-    def digest(self, path: str) -> str | None:
-        """Return the hash of *path*'s bytes, or None when it is not there."""
-        if path not in self.digests:
-            raw = self.read(path)
-            self.digests[path] = None if raw is None else caching.digest(raw)
-        return self.digests[path]
+            return file.read(min(found.st_size + 1, MOST_BYTES))
 
 
 def all_paths(root: Path) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
@@ -20,6 +21,7 @@ from hephaestus_codemods.engine.run import Job, in_workers, jobs_for
 from hephaestus_codemods.errors import UsageError
 from hephaestus_codemods.flows.files import DiskFiles, all_paths, keep_cache, load_cache
 from hephaestus_codemods.flows.place import root_of
+from hephaestus_codemods.project.project import Digests
 from hephaestus_codemods.rule import Rule, Safety, Task
 
 if TYPE_CHECKING:
@@ -210,7 +212,8 @@ def searched(target: Target, *, cache: bool) -> tuple[FileResult, ...]:
     if not cache:
         return tuple(in_workers(target.view, jobs, target.rules, nothing, workers=target.jobs))
     known = load_cache(target.root, _signature(target))
-    results = {job.path: known.result(job, target.view.digest) for job in jobs}
+    digests = Digests(target.view)
+    results = {job.path: known.result(job, digests.of) for job in jobs}
     missing = [job for job in jobs if results[job.path] is None]
     by_path = {job.path: job for job in missing}
     for result in in_workers(target.view, missing, target.rules, nothing, workers=target.jobs):
@@ -222,10 +225,11 @@ def searched(target: Target, *, cache: bool) -> tuple[FileResult, ...]:
 
 
 def _signature(target: Target) -> str:
-    prints = [registry.fingerprint(target.catalogue.named(rule.name)) for rule in target.rules]
+    listed = [target.catalogue.named(rule.name) for rule in target.rules]
+    prints = [(one.pack.name, one.pack.version, registry.fingerprint(one)) for one in listed]
     options = {name: dict(values) for name, values in target.selection.options.items()}
     paths = sorted(target.view.paths)
-    return caching.signature([__version__, prints, options, paths])
+    return caching.signature([__version__, sys.version, prints, options, paths])
 
 
 def sources(rules: Iterable[Rule]) -> dict[str, str]:
