@@ -17,6 +17,7 @@ LEAVES: Final = frozenset(
 #: Classes whose fields are not in source order, or hold nodes under a name of LEAVES.
 FIELDS: Final = {
     "Constant": (),
+    "MatchSingleton": (),
     "Import": ("names",),
     "ImportFrom": ("names",),
     "TypeAlias": ("name", "type_params", "value"),
