@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.effects.model import EffectKind
 from hephaestus_codemods.project.infer import name_of, value
-from hephaestus_codemods.project.layout import is_test
 from hephaestus_codemods.project.values import Class, Instance, Library
 
 if TYPE_CHECKING:
@@ -244,8 +243,7 @@ def _lazy_loads(model: Model, attr: str) -> Iterator[Touch]:
 def relationship_names(project: Project) -> frozenset[str]:
     """Return the names of all relationships, from the bytes of the project's files."""
     found: set[str] = set()
-    for path in sorted(project.layout.files):
-        raw = b"" if is_test(path) else project.read(path) or b""
+    for _, raw in project.sources():
         if b"elationship(" in raw:
             found |= {name.decode() for name in RELATIONSHIP.findall(raw)}
     return frozenset(found)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sqlalchemy_engine_pool_options.budget import DEFAULT_CONNECTIONS, Budget
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
-from hephaestus_rules.sqlalchemy_engine_pool_options.origins import modules_with
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import place_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.site import ENGINE_FACTORIES, site_of
 
@@ -75,7 +74,7 @@ def _processes(project: Project, options: Options) -> tuple[int, tuple[str, ...]
 def engines_of(project: Project) -> int:
     """Count the engines that one process of the service keeps."""
     count = 0
-    for module in modules_with(project, b"create_engine", b"create_async_engine"):
+    for module in project.modules_with(b"create_engine", b"create_async_engine", tests=True):
         for call in module.calls:
             if module.qualified_name(call.func) in ENGINE_FACTORIES:
                 site = site_of(module, call)

@@ -9,7 +9,6 @@ from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.kit.statements import insert_after
 from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.rule import Change, Finding, Refusal, Safety, refuse
-from hephaestus_rules.sqlalchemy_engine_pool_options.origins import modules_with
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
 from hephaestus_rules.sqlalchemy_engine_pool_options.processes import refusal_of_process
 from hephaestus_rules.sqlalchemy_engine_pool_options.urls import target_of
@@ -27,7 +26,8 @@ CHOSEN: Final = (b"SQLALCHEMY_ENGINE_OPTIONS", b"SQLALCHEMY_POOL_SIZE", b"SQLALC
 
 def find_urls(module: Module) -> Iterator[Finding]:
     """Yield every place that gives Flask-SQLAlchemy its URL."""
-    if URL not in module.source.text or not any(modules_with(module.project, b"flask_sqlalchemy")):
+    importers = module.project.modules_with(b"flask_sqlalchemy", tests=True)
+    if URL not in module.source.text or not any(importers):
         return
     for node in module.nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and _is_url(node.targets[0]):
@@ -56,7 +56,7 @@ def _refusal(module: Module, statement: ast.Assign) -> Refusal | None:
     reason = aside(module)
     if reason is not None:
         return Refusal("not-the-service", f"no request waits for this engine: {reason}")
-    chosen = next(modules_with(module.project, *CHOSEN), None)
+    chosen = next(module.project.modules_with(*CHOSEN, tests=True), None)
     if chosen is not None:
         return Refusal("chosen-by-author", f"the pool is the author's choice in {chosen.path}")
     target = target_of(module, statement.value)

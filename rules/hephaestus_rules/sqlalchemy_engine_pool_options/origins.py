@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.names import absolute
 from hephaestus_codemods.project.scopes import BindingKind
-from hephaestus_codemods.project.source import UnreadableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.project.project import Project
     from hephaestus_codemods.project.scopes import Binding
 
 FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
@@ -68,15 +65,6 @@ def _imported(module: Module, binding: Binding, depth: int) -> tuple[Origin, ...
     target = absolute(module, binding.node)
     source = module.project.module(target, near=module.path) if target else None
     return _at_top(source, binding.alias.name, depth + 1) if source is not None else ()
-
-
-def modules_with(project: Project, *needles: bytes) -> Iterator[Module]:
-    """Yield the modules of the project whose bytes hold one of *needles*."""
-    for path in sorted(project.layout.files):
-        raw = project.read(path) or b""
-        if any(needle in raw for needle in needles):
-            with contextlib.suppress(UnreadableSource):
-                yield project.module_at(path)
 
 
 def class_of(module: Module, node: ast.expr, depth: int = 0) -> Origin | None:

@@ -10,7 +10,6 @@ from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sqlalchemy_engine_pool_options.origins import (
     FunctionDef,
     Origin,
-    modules_with,
     own_nodes,
 )
 
@@ -278,7 +277,7 @@ def _by_callers(module: Module, function: FunctionDef, depth: int) -> Place:
 def calls_of(definition: Origin, name: str) -> Iterator[Origin]:
     """Yield every call of a function or class of the project, outside of tests and scripts."""
     needle = name.rpartition(".")[2].encode()
-    for module in modules_with(definition.module.project, needle):
+    for module in definition.module.project.modules_with(needle, tests=True):
         if aside(module) is not None:
             continue
         for call in module.calls:

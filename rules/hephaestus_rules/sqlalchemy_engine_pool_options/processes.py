@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from hephaestus_codemods.project.names import absolute
 from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import POOLER_ADVICE
-from hephaestus_rules.sqlalchemy_engine_pool_options.origins import modules_with
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
 
 if TYPE_CHECKING:
@@ -96,13 +95,14 @@ def has_fork_hook(project: Project) -> bool:
     """Say whether some hook after a fork disposes of engines."""
     return any(
         ".dispose(" in module.source.text and aside(module) is None
-        for module in modules_with(project, *FORK_HOOKS)
+        for module in project.modules_with(*FORK_HOOKS, tests=True)
     )
 
 
 def _importers(project: Project, packages: dict[str, str]) -> Iterator[tuple[Module, str]]:
     """Yield the modules of the service that import one of *packages*, and which one."""
-    for module in modules_with(project, *(name.encode() for name in packages)):
+    names = (name.encode() for name in packages)
+    for module in project.modules_with(*names, tests=True):
         used = {name.partition(".")[0] for name in _imported_names(module)} & packages.keys()
         if used and aside(module) is None:
             yield module, min(used)
