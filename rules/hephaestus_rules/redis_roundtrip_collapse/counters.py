@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.calls import WIDTH
 from hephaestus_codemods.kit.expressions import comments_in
+from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.rule import (
     Change,
     Edit,
@@ -114,17 +116,27 @@ def _piped(module: Module, first: Held, expiry: Expiry, follower: Next) -> Chang
     start, end = source.span(command.whole)
     if comments_in(module, start, end) or comments_in(module, *source.span(other.call)):
         needed(None)
-    dot = source.span(command.client)[1]
-    expire = source.text[source.span(other.client)[1] : source.span(other.call)[1]]
-    opening, closing = _brackets(first)
-    edits = [Edit(dot, dot, ".pipeline()"), Edit(end, end, f"{expire}.execute(){closing}")]
-    if opening:
-        edits.append(Edit(start, start, opening))
-    return Change((*edits, *taken_away(module, follower)))
+    links = (
+        f"{source.segment(command.client)}.pipeline()",
+        source.text[source.span(command.client)[1] : source.span(command.call)[1]],
+        source.text[source.span(other.client)[1] : source.span(other.call)[1]],
+        ".execute()",
+    )
+    text = _chained(module, first, links)
+    return Change((Edit(start, end, text), *taken_away(module, follower)))
 
 
-def _brackets(first: Held) -> tuple[str, str]:
-    """Return what stands around the pipeline, of which only the first answer is wanted."""
-    if first.name is None:
-        return "", ""
-    return ("(", ")[0]") if isinstance(first.command.whole, ast.Await) else ("", "[0]")
+def _chained(module: Module, first: Held, links: tuple[str, ...]) -> str:
+    """Return the chain of calls, each on its line when they do not fit on one."""
+    source = module.source
+    start, end = source.span(first.command.whole)
+    wait = "await " if isinstance(first.command.whole, ast.Await) else ""
+    answer = "" if first.name is None else "[0]"
+    chain = wait + "".join(links)
+    line = f"({chain}){answer}" if wait and answer else chain + answer
+    length = line_stop(source, end) - line_start(source, start) - (end - start) + len(line)
+    if length <= WIDTH:
+        return line
+    outer = source.newline(start) + source.indent(start)
+    inner = outer + ("\t" if outer.endswith("\t") else "    ")
+    return f"({inner}{wait}{inner.join(links)}{outer}){answer}"

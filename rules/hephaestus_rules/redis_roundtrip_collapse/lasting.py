@@ -80,7 +80,7 @@ def find_freeing(module: Module, call: ast.Call) -> Iterator[Finding]:
         call,
         "unlink frees a large collection in the background; delete stops the server meanwhile",
         preconditions=(
-            Precondition("the server knows UNLINK (Redis 4.0)", Established.PROVED, "all do"),
+            Precondition("the server knows UNLINK (Redis 4.0)", Established.PROVED, "as old as redis-py 3"),
         ),
         change=partial(_unlinked, module, command),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.redis_roundtrip_collapse.keys import is_repeatable
@@ -11,7 +11,14 @@ from hephaestus_rules.redis_roundtrip_collapse.keys import is_repeatable
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
 
-NAME = "the TTL is a positive whole number or a timedelta"
+UNITS: Final = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+#: Functions that compute and do nothing else; a clock and dice may be asked a moment earlier.
+CALCULATIONS: Final = frozenset(
+    """builtins.int builtins.max builtins.min builtins.round builtins.abs math.ceil math.floor
+    random.randint random.uniform random.random random.randrange random.choice time.time
+    datetime.timedelta datetime.datetime.now datetime.datetime.utcnow""".split()
+)
+NAME: Final = "the TTL is a positive whole number or a timedelta"
 
 
 def lifetime(module: Module, node: ast.expr) -> Precondition | Refusal:
@@ -32,7 +39,7 @@ def lifetime(module: Module, node: ast.expr) -> Precondition | Refusal:
         if length <= 0:
             return Refusal("ttl-not-positive", "a timedelta that is not positive deletes the key")
         return Precondition(NAME, Established.PROVED, "a positive timedelta")
-    if not is_repeatable(module, node) and not _is_arithmetic(module, node):
+    if not _is_arithmetic(module, node):
         message = "the TTL is computed by a call that would now run before the first command"
         return Refusal("ttl-computed", message)
     return Precondition(
@@ -90,9 +97,6 @@ def known_length(module: Module, node: ast.expr) -> float | None:
     return _timedelta(module, node) if value is None else None
 
 
-UNITS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
-
-
 def _timedelta(module: Module, node: ast.expr) -> float | None:
     """Return the seconds of ``timedelta(…)`` with constant arguments."""
     if not isinstance(node, ast.Call) or module.qualified_name(node.func) != "datetime.timedelta":
@@ -107,19 +111,21 @@ def _timedelta(module: Module, node: ast.expr) -> float | None:
 
 
 def _is_arithmetic(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* only computes a number or timedelta, and asks nobody."""
+    if is_repeatable(module, node):
+        return True
     match node:
         case ast.BinOp(left=left, right=right):
-            return all(
-                is_repeatable(module, one) or _is_arithmetic(module, one) for one in (left, right)
-            )
-        case ast.Call(func=ast.Name(), args=args):
-            known = ("builtins.int", "datetime.timedelta")
-            inside = [*args, *(one.value for one in node.keywords)]
-            return module.qualified_name(node.func) in known and all(
-                is_repeatable(module, one) or _is_arithmetic(module, one) for one in inside
-            )
-        case ast.Call(func=ast.Attribute()):
-            return module.qualified_name(node.func) == "datetime.timedelta" and all(
-                is_repeatable(module, one.value) for one in node.keywords
-            )
+            return _is_arithmetic(module, left) and _is_arithmetic(module, right)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return _is_arithmetic(module, inner)
+        case ast.BoolOp(values=values):
+            return all(_is_arithmetic(module, one) for one in values)
+        case ast.Call():
+            given = (*node.args, *(one.value for one in node.keywords))
+            if not all(_is_arithmetic(module, one) for one in given):
+                return False
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "total_seconds":
+                return not given and _is_arithmetic(module, node.func.value)
+            return module.qualified_name(node.func) in CALCULATIONS
     return False

@@ -70,7 +70,7 @@ def question_of(module: Module, test: ast.expr) -> Question | None:
         asked, negated = asked.operand, True
     match asked:
         case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=int(number))]):
-            if (type(op), number) not in ZERO or isinstance(number, bool):
+            if (type(op), number) not in ZERO:
                 return None
             asked, negated = left, negated != ZERO[type(op), number]
         case ast.Call(args=[inner], keywords=[]):
@@ -258,24 +258,37 @@ def _returned(
 
 
 def find_choice(module: Module, node: ast.IfExp) -> Iterator[Finding]:
-    """Yield ``get(k) if exists(k) else None``."""
+    """Yield ``get(k) if exists(k) else other``."""
     question = question_of(module, node.test)
     if question is None or question.negated:
         return
     get = command_of(module, node.body, "get")
-    gives_none = isinstance(node.orelse, ast.Constant) and node.orelse.value is None
-    if get is None or get.size != 1 or not gives_none or not about_the_same(question.command, get):
+    if get is None or get.size != 1 or not about_the_same(question.command, get):
         return
+    gives_none = isinstance(node.orelse, ast.Constant) and node.orelse.value is None
     refusal = key_refusal(module, question.command)
+    if refusal is None and not gives_none and not _can_bind(module, node):
+        refusal = Refusal("no-place-for-a-name", "the value cannot be given a name here")
     if refusal is not None:
         yield refuse(question.command.call, refusal.code, refusal.message)
         return
+    change = partial(_chosen, module, node, get, gives_none=gives_none)
+    yield Finding(question.command.call, MESSAGE, preconditions=(SAME_KEY, TYPE), change=change)
 
-    def change() -> Change:
-        start, end = module.source.span(node)
-        if comments_in(module, start, end):
-            raise CannotEdit("a comment stands where code would go")
-        return Change((Edit(module.source.span(node.body)[1], end, ""),))
 
-    known = (SAME_KEY, TYPE)
-    yield Finding(question.command.call, MESSAGE, preconditions=known, change=change)
+def _can_bind(module: Module, node: ast.IfExp) -> bool:
+    """Say whether ``:=`` at *node* binds a variable of the function around it."""
+    scope = module.scopes.scope(node)
+    return isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _chosen(module: Module, node: ast.IfExp, get: Command, *, gives_none: bool) -> Change:
+    source = module.source
+    start, end = source.span(node)
+    if comments_in(module, start, end):
+        raise CannotEdit("a comment stands where code would go")
+    if gives_none:
+        return Change((Edit(source.span(node.body)[1], end, ""),))
+    name = fresh_name(module, "cached", node)
+    question = f"({name} := {source.segment(get.whole)}) is not None"
+    return Change((Edit(*source.span(get.whole), name), Edit(*source.span(node.test), question)))

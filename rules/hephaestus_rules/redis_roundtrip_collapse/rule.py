@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.rule import Option, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.redis_roundtrip_collapse.counters import find_counter
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Finding, Options
+
+TTL: Final = Option("ttl", 3600, "seconds that a cached value without a TTL may live", minimum=1)
+DEPRECATED: Final = Option(
+    "deprecated", True, "rewrite setex, psetex and hmset too, which saves no round trip"
+)
 
 
 def find(module: Module, options: Options) -> Iterator[Finding]:
@@ -43,8 +48,8 @@ def _found(module: Module, options: Options) -> Iterator[Finding]:
     for node in module.nodes:
         if isinstance(node, ast.Call):
             yield from find_freeing(module, node)
-            yield from find_endless(module, node, int(options["ttl"]))
-            if options["deprecated"]:
+            yield from find_endless(module, node, int(options.get(TTL.name, TTL.default)))
+            if options.get(DEPRECATED.name, DEPRECATED.default):
                 yield from find_spellings(module, node)
         elif isinstance(node, ast.IfExp):
             yield from find_choice(module, node)
@@ -63,13 +68,10 @@ RULE = Rule(
     summary="Let one Redis command do what two do",
     find=find,
     needles=(
-        (b"redis",),
+        (b"redis", b"Redis", b"cache", b"Cache", b"client"),
         (b"expire(", b"exists(", b".delete(", b".unlink(", b".set(", b"setex(", b".hmset("),
     ),
     tasks=(Task.CACHE,),
     safety=Safety.SAFE,
-    options=(
-        Option("ttl", 3600, "seconds that a value of a cache without a TTL may live", minimum=1),
-        Option("deprecated", True, "rewrite setex, psetex and hmset, which saves no round trip"),
-    ),
+    options=(TTL, DEPRECATED),
 )
