@@ -6,9 +6,15 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.callgraph import LOOPS, SETTING_UP, STRAIGHT, resolve
+from hephaestus_codemods.project.callgraph import (
+    LOOPS,
+    STRAIGHT,
+    first_parameter,
+    is_made_by,
+    resolve,
+)
 from hephaestus_codemods.project.effects.model import Root
-from hephaestus_codemods.project.infer import decorators, name_of, value
+from hephaestus_codemods.project.infer import name_of, value
 from hephaestus_codemods.project.nodes import Function as FunctionNode
 from hephaestus_codemods.project.scopes import BindingKind
 from hephaestus_codemods.project.values import Class, ProjectModule
@@ -209,43 +215,6 @@ def _of_call(module: Module, node: ast.Call, steps: int) -> Target | None:
     return Target(LOADED.root, f"what {name}() gives")
 
 
-def argument_for(
-    module: Module, function: Function, parameter: str, call: ast.AST
-) -> ast.expr | None:
-    """Return what *call* in *module* passes for *parameter*; None when that cannot be seen."""
-    args = function.node.args
-    names = [one.arg for one in (*args.posonlyargs, *args.args)]
-    if not isinstance(call, ast.Call):
-        return None
-    given = next((one.value for one in call.keywords if one.arg == parameter), None)
-    if given is not None or parameter not in names:
-        return given
-    number = names.index(parameter) - _is_bound(module, function, call)
-    before = call.args[: number + 1]
-    if number < 0 or len(before) <= number or any(isinstance(one, ast.Starred) for one in before):
-        return None
-    return before[number]
-
-
-def _is_bound(module: Module, function: Function, call: ast.Call) -> bool:
-    """Say whether the first parameter is passed by what the method is read from."""
-    if not is_method(function):
-        return False
-    if not isinstance(call.func, ast.Attribute) or is_made_by(function, call):
-        return True
-    is_class = isinstance(value(module, call.func.value), Class)
-    marks = decorators(function.module, function.node)
-    return not is_class or "builtins.classmethod" in marks
-
-
-def is_made_by(function: Function, call: ast.AST) -> bool:
-    """Say whether *call* makes the object that *function* sets up."""
-    name = getattr(function.node, "name", "")
-    if not isinstance(call, ast.Call) or name not in SETTING_UP:
-        return False
-    return not isinstance(call.func, ast.Attribute) or call.func.attr != name
-
-
 def receiver(around: Function, function: Function, node: ast.AST) -> Target | None:
     """Return the object that the method *function* works on at *node*; None for a new one."""
     module = around.module
@@ -261,17 +230,3 @@ def receiver(around: Function, function: Function, node: ast.AST) -> Target | No
         first = first_parameter(around)
         return Target(Root(around.node, first), first) if first is not None else None
     return target_of(module, owner)
-
-
-def first_parameter(function: Function) -> str | None:
-    """Return the name of the first parameter of *function*, ``self`` in most methods."""
-    args = function.node.args
-    return next((one.arg for one in (*args.posonlyargs, *args.args)), None)
-
-
-def is_method(function: Function) -> bool:
-    """Say whether the first parameter of *function* is what it is called on."""
-    owner = function.module.scopes.outer(function.node)
-    if not isinstance(owner, ast.ClassDef) or isinstance(function.node, ast.Lambda):
-        return False
-    return "builtins.staticmethod" not in decorators(function.module, function.node)

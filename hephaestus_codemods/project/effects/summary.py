@@ -7,7 +7,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.callgraph import How, callees, label, passed_function, plain
+from hephaestus_codemods.project.callgraph import (
+    How,
+    argument_for,
+    callees,
+    first_parameter,
+    is_method,
+    label,
+    passed_function,
+    plain,
+)
 from hephaestus_codemods.project.effects import exceptions, mutations, own
 from hephaestus_codemods.project.effects.model import Effect, EffectKind, Root, Summary
 from hephaestus_codemods.project.scopes import BindingKind
@@ -231,10 +240,10 @@ def _for_argument(function: Function, site: Site, effect: Effect, root: Root) ->
 
 def _target(function: Function, site: Site, root: Root) -> mutations.Target | None:
     node, inner = site.callee.node, site.inner
-    given = mutations.argument_for(function.module, inner, root.name, node)
+    given = argument_for(function.module, inner, root.name, node)
     if given is not None:
         return mutations.target_of(function.module, given)
-    if mutations.is_method(inner) and mutations.first_parameter(inner) == root.name:
+    if is_method(inner) and first_parameter(inner) == root.name:
         return mutations.receiver(function, inner, node)
     return None
 
@@ -242,7 +251,7 @@ def _target(function: Function, site: Site, root: Root) -> mutations.Target | No
 def _called_argument(function: Function, site: Site, effect: Effect, root: Root) -> Passed:
     """A parameter is called: what was passed for it may be known here."""
     module = function.module
-    given = mutations.argument_for(module, site.inner, root.name, site.callee.node)
+    given = argument_for(module, site.inner, root.name, site.callee.node)
     if given is None:
         return effect.what, None
     if passed_function(module, given) is not None:

@@ -19,6 +19,7 @@ from hephaestus_codemods.project.infer.hints import (
     annotated,
     decorators,
     definition,
+    global_definition,
     is_subclass,
     provided,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "element",
     "entered",
     "function_parts",
+    "global_definition",
     "global_value",
     "has_member",
     "is_subclass",

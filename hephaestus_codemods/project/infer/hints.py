@@ -234,6 +234,15 @@ def definition(module: Module, node: ast.expr) -> tuple[Module, Binding] | None:
         if isinstance(owner, ProjectModule):
             bound = owner.module.scopes.bound(owner.module.tree)
             found = (owner.module, bound.get(node.attr, []))
+    return _followed(found)
+
+
+def global_definition(module: Module, name: str) -> tuple[Module, Binding] | None:
+    """Return the one binding that the global *name* of *module* has, here or in another one."""
+    return _followed((module, module.scopes.bound(module.tree).get(name, [])))
+
+
+def _followed(found: tuple[Module, list[Binding]] | None) -> tuple[Module, Binding] | None:
     for _ in range(20):
         if found is None or len(found[1]) != 1:
             return None

@@ -172,10 +172,10 @@ def has_member(cls: Class, attr: str) -> bool:
     """Say whether *cls* itself defines *attr*, in its body or through ``self.attr = ...``."""
     if attr in cls.module.scopes.bound(cls.node):
         return True
-    return bool(_self_stores(cls, attr))
+    return bool(self_stores(cls, attr))
 
 
-def _self_stores(cls: Class, attr: str) -> list[ast.Attribute]:
+def self_stores(cls: Class, attr: str) -> list[ast.Attribute]:
     """Return the assignments to ``self.attr`` in the methods of *cls*."""
     return [
         store
@@ -208,7 +208,7 @@ def own_member(cls: Class, attr: str, owner: Value) -> Value | None:
 
 def _assigned(cls: Class, attr: str, bindings: list[Binding]) -> Value | None:
     module = cls.module
-    stores = _self_stores(cls, attr)
+    stores = self_stores(cls, attr)
     notes = [one.annotation for one in bindings if one.annotation is not None]
     notes += [p.annotation for s in stores if isinstance(p := module.parents[s], ast.AnnAssign)]
     own = [one for one in bindings if not is_none(one)]

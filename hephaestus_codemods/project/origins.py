@@ -1,0 +1,296 @@
+"""Where an object was made, and which literal parts an expression has.
+
+A kind says what an object is; its origin says which one: the call that made it, found through
+names, imports, attributes, factories, loops over literal lists, and parameters (by their callers).
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_codemods.project.callgraph import argument_for, callers
+from hephaestus_codemods.project.infer import (
+    definition,
+    function_parts,
+    global_definition,
+    lineage,
+    value,
+)
+from hephaestus_codemods.project.infer.members import self_stores
+from hephaestus_codemods.project.names import IMPORTS
+from hephaestus_codemods.project.nodes import Function as FunctionNode
+from hephaestus_codemods.project.scopes import BindingKind
+from hephaestus_codemods.project.values import Class, Function, Instance, ProjectModule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.scopes import Binding
+
+MAX_DEPTH: Final = 25
+#: Attributes that are as good as the object itself: the router of an application.
+SAME: Final = frozenset({"router"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An expression and the module in which it is evaluated."""
+
+    module: Module
+    node: ast.expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """The call in *module* that made an object."""
+
+    module: Module
+    call: ast.Call
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin) and other.call is self.call
+
+    def __hash__(self) -> int:
+        return hash(self.call)
+
+
+def origins(module: Module, node: ast.expr) -> tuple[Origin, ...]:
+    """Return the calls that may have made the object *node*; nothing when that is unknown."""
+    found: dict[Origin, None] = {}
+    for place in sources(module, node):
+        if isinstance(place.node, ast.Call):
+            found[Origin(place.module, place.node)] = None
+    return tuple(found)
+
+
+def sources(module: Module, node: ast.expr) -> list[Place]:
+    """Return the expressions that *node* stands for, followed as far as they can be."""
+    seen: set[ast.AST] = set()
+    return list(_sources(module, node, seen, 0))
+
+
+def _sources(module: Module, node: ast.expr, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+    if depth > MAX_DEPTH or node in seen:
+        return
+    seen.add(node)
+    match node:
+        case ast.Name():
+            yield from _of_name(module, node, seen, depth)
+        case ast.Attribute():
+            yield from _of_attribute(module, node, seen, depth)
+        case ast.Call():
+            yield from _of_call(module, node, seen, depth)
+        case ast.Await(value=inner) | ast.NamedExpr(value=inner):
+            yield from _sources(module, inner, seen, depth + 1)
+        case ast.IfExp(body=one, orelse=other):
+            yield from _sources(module, one, seen, depth + 1)
+            yield from _sources(module, other, seen, depth + 1)
+        case ast.BoolOp(values=parts):
+            for part in parts:
+                yield from _sources(module, part, seen, depth + 1)
+        case _:
+            yield Place(module, node)
+
+
+def _of_name(module: Module, node: ast.Name, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+    found = module.scopes.lookup(node.id, node)
+    bindings = found[1] if found is not None else []
+    if not bindings or any(one.kind in IMPORTS for one in bindings):
+        place = definition(module, node)
+        if place is None:
+            yield Place(module, node)
+            return
+        module, bindings = place[0], [place[1]]
+    for binding in bindings:
+        yield from _of_binding(module, binding, seen, depth)
+
+
+def _of_binding(
+    module: Module, binding: Binding, seen: set[ast.AST], depth: int
+) -> Iterator[Place]:
+    match binding.kind:
+        case BindingKind.PARAMETER:
+            yield from _of_parameter(module, binding, seen, depth)
+        case BindingKind.FOR | BindingKind.COMPREHENSION if binding.value is not None:
+            for part in elements(module, binding.value):
+                for inner in _parts(part, binding.path or ()):
+                    yield from _sources(inner.module, inner.node, seen, depth + 1)
+        case _ if binding.value is not None and binding.path is not None:
+            for inner in _parts(Place(module, binding.value), binding.path):
+                yield from _sources(inner.module, inner.node, seen, depth + 1)
+
+
+def _parts(place: Place, path: tuple[int, ...]) -> Iterator[Place]:
+    """Yield the part of a literal tuple that an unpacking takes."""
+    node = place.node
+    for number in path:
+        if not isinstance(node, ast.Tuple | ast.List) or number >= len(node.elts):
+            return
+        node = node.elts[number]
+    yield Place(place.module, node)
+
+
+def _of_parameter(
+    module: Module, binding: Binding, seen: set[ast.AST], depth: int
+) -> Iterator[Place]:
+    function = module.parents[module.parents[binding.node]]
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    called = Function(module, function)
+    for use in callers(called):
+        call = use.module.parents.get(use.node)
+        if use.is_call and isinstance(call, ast.Call):
+            given = argument_for(use.module, called, binding.name, call)
+            if given is not None:
+                yield from _sources(use.module, given, seen, depth + 1)
+
+
+def _of_attribute(
+    module: Module, node: ast.Attribute, seen: set[ast.AST], depth: int
+) -> Iterator[Place]:
+    owner = value(module, node.value)
+    if isinstance(owner, Instance | Class):
+        cls = owner.of if isinstance(owner, Instance) else owner
+        if isinstance(cls, Class):
+            yield from _of_member(cls, node.attr, seen, depth)
+        if node.attr in SAME:
+            yield from _sources(module, node.value, seen, depth + 1)
+        return
+    for place in [Place(module, node.value)] if owner is not None else _loops(module, node.value):
+        found = value(place.module, place.node)
+        if isinstance(found, ProjectModule):
+            yield from _of_global(found.module, node.attr, seen, depth)
+
+
+def _loops(module: Module, node: ast.expr) -> list[Place]:
+    """Return the modules that a loop such as ``for module in (users, orders)`` runs over."""
+    if not isinstance(node, ast.Name):
+        return []
+    found = module.scopes.lookup(node.id, node)
+    return [
+        inner
+        for binding in (found[1] if found is not None else ())
+        if binding.kind is BindingKind.FOR and binding.value is not None
+        for part in elements(module, binding.value)
+        for inner in _parts(part, binding.path or ())
+    ]
+
+
+def _of_global(module: Module, name: str, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+    place = global_definition(module, name)
+    if place is not None:
+        yield from _of_binding(*place, seen, depth + 1)
+
+
+def _of_member(cls: Class, attr: str, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+    for one in lineage(cls):
+        if not isinstance(one, Class):
+            continue
+        module = one.module
+        bindings = [b for b in module.scopes.bound(one.node).get(attr, ()) if b.value is not None]
+        stores = self_stores(one, attr)
+        for binding in bindings:
+            assert binding.value is not None
+            yield from _sources(module, binding.value, seen, depth + 1)
+        for store in stores:
+            match module.parents[store]:
+                case ast.Assign(value=given) | ast.AnnAssign(value=ast.expr() as given):
+                    yield from _sources(module, given, seen, depth + 1)
+        if bindings or stores:
+            return
+
+
+def _of_call(module: Module, node: ast.Call, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+    made = value(module, node.func)
+    if not isinstance(made, Function) or isinstance(made.node, ast.Lambda):
+        yield Place(module, node)
+        return
+    parts = function_parts(made.module, made.node)
+    for one in (*parts.returns, *parts.yields):
+        if one.value is not None:
+            yield from _sources(made.module, one.value, seen, depth + 1)
+
+
+def elements(module: Module, node: ast.expr | None, depth: int = 0) -> list[Place]:
+    """Return the items of a list or tuple that is written out, also through names and ``+``."""
+    if node is None or depth > MAX_DEPTH:
+        return []
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            found: list[Place] = []
+            for part in parts:
+                if isinstance(part, ast.Starred):
+                    found += elements(module, part.value, depth + 1)
+                else:
+                    found.append(Place(module, part))
+            return found
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return elements(module, left, depth + 1) + elements(module, right, depth + 1)
+        case ast.Name() | ast.Attribute():
+            return [
+                inner
+                for place in sources(module, node)
+                if isinstance(place.node, ast.List | ast.Tuple | ast.Set | ast.BinOp)
+                for inner in elements(place.module, place.node, depth + 1)
+            ]
+    return []
+
+
+def text_of(module: Module, node: ast.expr | None, depth: int = 0) -> str | None:
+    """Return the text that *node* surely is, by default values of settings; None when unknown."""
+    if node is None or depth > MAX_DEPTH:
+        return None
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return _joined([_formatted(module, part, depth) for part in parts])
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _joined([text_of(module, one, depth + 1) for one in (left, right)])
+        case ast.Name() | ast.Attribute():
+            found = {_literal(place, depth) for place in sources(module, node)}
+            return next(iter(found)) if len(found) == 1 else None
+        case ast.Call(func=ast.Attribute(value=owner, attr="format")) if not node.args:
+            return _filled(module, owner, node, depth)
+    return None
+
+
+def _literal(place: Place, depth: int) -> str | None:
+    if isinstance(place.node, ast.Name | ast.Attribute):
+        return None
+    return text_of(place.module, place.node, depth + 1)
+
+
+def _formatted(module: Module, part: ast.expr, depth: int) -> str | None:
+    if isinstance(part, ast.FormattedValue):
+        plain = part.conversion == -1 and part.format_spec is None
+        return text_of(module, part.value, depth + 1) if plain else None
+    return text_of(module, part, depth + 1)
+
+
+def _filled(module: Module, owner: ast.expr, call: ast.Call, depth: int) -> str | None:
+    template = text_of(module, owner, depth + 1)
+    given = {one.arg: text_of(module, one.value, depth + 1) for one in call.keywords}
+    if template is None or None in given or None in given.values():
+        return None
+    try:
+        return template.format(**{str(name): text for name, text in given.items()})
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return None
+
+
+def _joined(parts: list[str | None]) -> str | None:
+    return None if None in parts else "".join(part for part in parts if part is not None)
+
+
+def is_conditional(module: Module, node: ast.AST) -> bool:
+    """Say whether *node* stands in an ``if``, ``try`` or ``while`` of its function or module."""
+    for around in module.ancestors(node):
+        if isinstance(around, FunctionNode | ast.ClassDef):
+            return False
+        if isinstance(around, ast.If | ast.While | ast.Try | ast.TryStar | ast.Match):
+            return True
+    return False
