@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from hephaestus_codemods.engine.find import Found, Search, chosen, raised, search
-from hephaestus_codemods.engine.gates import broken_promise, bytes_differ
+from hephaestus_codemods.engine.gates import broken_promise, bytes_differ, masked_touched
 from hephaestus_codemods.engine.model import (
     Failure,
     FileResult,
@@ -282,6 +282,9 @@ def _stepped(draft: Draft, rule: str, owned: Sequence[Owned]) -> Draft | Refusal
     old = draft.module.source
     edits = [edit for edit, _ in owned]
     new = decode(old.path, old.encode(splice(old.text, edits)))
+    masked = masked_touched(old, edits)
+    if masked is not None:
+        return Refusal("newer-syntax", masked)
     broken = broken_promise(old, new, edits, draft.minor)
     if broken is not None:
         return Refusal("gate", broken)
