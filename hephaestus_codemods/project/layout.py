@@ -120,6 +120,8 @@ class Layout:
         """The paths by the last part of their dotted name."""
         found: dict[str, list[str]] = defaultdict(list)
         for path in sorted(self.files):
+            if f"{path.removesuffix('.py')}/__init__.py" in self.files:
+                continue  # Python imports the package beside it.
             stem = path.removesuffix(".py").removesuffix("/__init__")
             found[stem.rpartition("/")[2]].append(path)
         return found

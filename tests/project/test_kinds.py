@@ -663,6 +663,33 @@ CASES = {
             with open("x") as file:
                 reveal(file)  # typing.IO
     """,
+    "a scoped session that is declared as the session it stands for": """
+        # db.py
+        import sqlalchemy.orm
+        from sqlalchemy.orm import Session as S, scoped_session, sessionmaker
+        Session = scoped_session(sessionmaker())
+        Session: sqlalchemy.orm.Session
+        other: S = scoped_session(make())
+        third: S = sessionmaker()
+        # app.py
+        from db import Session, other, third
+        def f():
+            reveal(Session)  # sqlalchemy.orm.scoped_session
+            reveal(Session.query(User))  # sqlalchemy.orm.Query
+            reveal(other)  # sqlalchemy.orm.Session
+            reveal(third)  # None
+    """,
+    "a package hides the module beside it": """
+        # app.py
+        from app import db
+        from app.db import session
+        reveal(db.session)  # sqlalchemy.orm.Session
+        reveal(session)  # sqlalchemy.orm.Session
+        # app/__init__.py
+        # app/db.py
+        from sqlalchemy.orm import Session
+        session = Session()
+    """,
 }
 
 

@@ -35,6 +35,8 @@ WIDE: Final = (
     "typing.Iterable",
     "typing.Sequence",
 )
+#: They stand for a session, and are often declared as one.
+SCOPED: Final = (kinds.SCOPED_SESSION, kinds.ASYNC_SCOPED_SESSION)
 GENERATORS: Final = frozenset(
     {
         "typing.Generator",
@@ -65,6 +67,8 @@ def refined(declared: Value | None, given: list[Value | None]) -> Value | None:
         if declared.of == found.of:
             return declared if declared.args or len(known) < len(given) else found
         if is_instance(declared, *WIDE):
+            return found if len(known) == len(given) else None
+        if is_instance(found, *SCOPED) and found.args == (declared,):
             return found if len(known) == len(given) else None
         return declared if is_subclass(found.of, declared.of) else None
     return found if is_instance(declared, *WIDE) and len(known) == len(given) else None
