@@ -45,13 +45,15 @@ class Search:
 
 
 def search(module: Module, rules: Iterable[Rule], selection: Selection) -> Search:
-    """Ask each rule for its findings; a rule that raises costs only itself."""
+    """Ask each rule that may find something; a rule that raises costs only itself."""
     comments = suppressions(module.source)
     if comments.skip_file:
         return Search((), (), (), skip_file=True)
     found: list[Found] = []
     failures: list[Failure] = []
     for rule in rules:
+        if not rule.matches(module.source.raw):
+            continue
         try:
             findings = list(rule.find(module, selection.options.get(rule.name, {})))
         except Exception as error:  # a rule is a guest: its fault is a result
@@ -61,8 +63,11 @@ def search(module: Module, rules: Iterable[Rule], selection: Selection) -> Searc
             continue
         found += _sites(module, rule, findings)
     found = [_suppressed(module, one, comments) for one in found]
-    ran = frozenset(rule.name for rule in rules)
-    return Search(tuple(found), tuple(failures), comments.unused(ran), skip_file=False)
+    ran = {rule.name for rule in rules} - {failure.rule for failure in failures}
+    unused = comments.unused(ran, selection.known)
+    if selection.known:
+        unused = tuple(sorted((*unused, *comments.problems(selection.known))))
+    return Search(tuple(found), tuple(failures), unused, skip_file=False)
 
 
 def raised(rule: Rule, error: Exception) -> Failure:

@@ -116,7 +116,7 @@ class Selection:
     not run. *lines* limits a path to ranges of lines; *only* limits the run to these site ids.
     *refused* holds sites that planning has since refused (a pin conflict, an edited support file).
     *oldest_minor* is the minor version of the oldest Python 3 that the target supports, where the
-    settings name it; otherwise its manifests do.
+    settings name it; otherwise its manifests do. *known* are the names of all installed rules.
     """
 
     ceiling: Mapping[str, Safety]
@@ -125,3 +125,4 @@ class Selection:
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     oldest_minor: int | None = None
+    known: frozenset[str] = frozenset()

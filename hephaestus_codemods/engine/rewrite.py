@@ -89,7 +89,7 @@ class Work:
 def rewrite(project: Project, path: str, rules: Sequence[Rule], selection: Selection) -> FileResult:
     """Rewrite the file at *path*, or say of every site why it stays as it is."""
     module = project.module_at(path)
-    first = search(module, [rule for rule in rules if rule.matches(module.source.raw)], selection)
+    first = search(module, rules, selection)
     work = Work(module.source, selection, failures=list(first.failures))
     work.sites = {(s.rule, s.start, s.end): s for s in (one.site for one in first.found)}
     draft = Draft(project, module)

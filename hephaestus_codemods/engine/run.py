@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.config.suppressions import MARK
 from hephaestus_codemods.engine.inquest import inquest
 from hephaestus_codemods.engine.model import Failure, FileResult, Selection
 from hephaestus_codemods.engine.rewrite import rewrite
@@ -38,7 +39,9 @@ def jobs_for(
         if raw is None:
             continue
         wanted = [rule for rule in rules if rule.in_tests or path not in tests]
-        names = tuple(rule.name for rule in wanted if rule.matches(raw))
+        # What a comment of the owner keeps from rules that find nothing here is worth a look too.
+        speaks = MARK in raw
+        names = tuple(rule.name for rule in wanted if speaks or rule.matches(raw))
         if names:
             jobs.append(Job(path, names))
     return jobs

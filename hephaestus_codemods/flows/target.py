@@ -72,7 +72,9 @@ class Target:
     @cached_property
     def view(self) -> DiskFiles:
         """The files of the target as they are on the disk."""
-        return DiskFiles(self.root, all_paths(self.root))
+        # Somebody may have named files that git ignores.
+        found = (file.path for file in self.discovery.files)
+        return DiskFiles(self.root, all_paths(self.root).union(found))
 
     @property
     def jobs(self) -> int:
@@ -101,6 +103,7 @@ def open_target(request: Request, *, everything: bool = False) -> Target:
         lines=discovery.lines,
         options=settings.options(rules),
         oldest_minor=settings.oldest_minor,
+        known=frozenset(catalogue.rules),
     )
     notes = (*catalogue.broken.values(), *settings.notes)
     return Target(request, root, settings, catalogue, rules, discovery, selection, notes)
@@ -229,7 +232,8 @@ def _signature(target: Target) -> str:
     prints = [(one.pack.name, one.pack.version, registry.fingerprint(one)) for one in listed]
     options = {name: dict(values) for name, values in target.selection.options.items()}
     paths = sorted(target.view.paths)
-    return caching.signature([__version__, sys.version, prints, options, paths])
+    known = sorted(target.selection.known)
+    return caching.signature([__version__, sys.version, prints, options, paths, known])
 
 
 def sources(rules: Iterable[Rule]) -> dict[str, str]:

@@ -22,7 +22,9 @@ TREE = {
     "app/e.py": "slow.safe(\n",
     "app/f.py": "slow.safe()\nfault.raises()\n",
     "app/g.py": "slow.safe()\n\n\nif __name__ == '__main__':\n    slow.safe()\n",
-    "app/nothing.py": "a = 1\n",
+    "app/nothing.py": "a = 1  # hcodemod: ignore[toy-calls] gone as well\n",
+    "app/typo.py": "slow.safe()  # hcodemod: ignore[toy-cals]\nb = 1  # hcodemod: ignroe\n",
+    "app/others.py": "a = 1  # hcodemod: ignore[redis-roundtrip-collapse] it did not run\n",
     "app/a_pb2.py": "slow.safe()\n",
     "tests/test_a.py": "slow.safe()\n",
     "dirty.py": "slow.safe()\n",
@@ -62,13 +64,16 @@ def test_a_report_is_what_happened(app, tmp_path):
     assert {path for path in after if after[path] != before[path]} == {
         path for path, one in status.items() if one == "changed"
     }
-    assert status == dict.fromkeys(("app/a.py", "app/f.py", "app/g.py"), "changed") | {
+    assert status == dict.fromkeys(
+        ("app/a.py", "app/f.py", "app/g.py", "app/typo.py"), "changed"
+    ) | {
         "app/a_pb2.py": "skipped",
         "app/b.py": "unchanged",
         "app/c.py": "suppressed",
         "app/d.py": "unchanged",
         "app/e.py": "failed",
         "app/nothing.py": "unchanged",
+        "app/others.py": "unchanged",
         "tests/test_a.py": "unchanged",
         "dirty.py": "failed",
     }
@@ -82,6 +87,7 @@ def test_a_report_is_what_happened(app, tmp_path):
         ("app/f.py", 1, "applied", ""),
         ("app/g.py", 1, "applied", ""),
         ("app/g.py", 5, "refused", "main-block"),
+        ("app/typo.py", 1, "applied", ""),
         ("dirty.py", 1, "refused", "uncommitted-changes"),
     ]
     assert [(one["path"], one["code"], one["rule"]) for one in report["failures"]] == [
@@ -89,7 +95,12 @@ def test_a_report_is_what_happened(app, tmp_path):
         ("app/f.py", "rule-raised", "toy-faults"),
         ("dirty.py", "uncommitted-changes", None),
     ]
-    assert [one["path"] for one in report["unused_suppressions"]] == ["app/d.py"]
+    assert [(u["path"], u["line"], u["text"]) for u in report["unused_suppressions"]] == [
+        ("app/d.py", 1, "# hcodemod: ignore[toy-calls] gone"),
+        ("app/nothing.py", 1, "# hcodemod: ignore[toy-calls] gone as well"),
+        ("app/typo.py", 1, "there is no rule 'toy-cals'. Did you mean 'toy-calls'?"),
+        ("app/typo.py", 2, "'ignroe' is no directive of hcodemod. Did you mean 'ignore'?"),
+    ]
     assert {rule["name"]: rule["pack"] for rule in report["rules"]} == {
         "toy-calls": "toys",
         "toy-faults": "toys",
@@ -104,7 +115,7 @@ def test_looking_is_reported_like_doing(app):
     planned = checked(app.hcodemod("apply", *TOY, "--check", "--output-format", "json").out)
 
     assert scanned["sites"] == planned["sites"]
-    assert scanned["totals"]["sites"] == {"refused": 3, "suggested": 6, "suppressed": 1}
+    assert scanned["totals"]["sites"] == {"refused": 3, "suggested": 7, "suppressed": 1}
     assert scanned["run"] is planned["run"] is None
     assert "changed" not in planned["totals"]["files"]
     warm = checked(app.hcodemod("scan", *TOY, "--output-format", "json").out)
@@ -128,7 +139,7 @@ def test_every_format_goes_where_it_is_asked_to(app, tmp_path):
     assert (tmp_path / "link.json").is_symlink()
     page = old.read_text()
     assert page.startswith("# hcodemod scan\n")
-    assert "| sites suggested | 6 |" in page
+    assert "| sites suggested | 7 |" in page
     assert "`app/a.py:1`" in page
 
 
