@@ -31,6 +31,7 @@ from hephaestus_rules.redis_roundtrip_collapse.commands import (
     needed,
     rename,
 )
+from hephaestus_rules.redis_roundtrip_collapse.keys import names_in
 from hephaestus_rules.redis_roundtrip_collapse.lifetimes import lifetime
 from hephaestus_rules.redis_roundtrip_collapse.sequences import (
     Guard,
@@ -118,6 +119,10 @@ def _after_command(
         return
     if depends(follower, command.call, expiry.command.call):
         yield refuse(command.call, "code-between", "the key or the TTL is bound in between")
+        return
+    if first.name in names_in(expiry.command.call):
+        message = f"{first.name} decides the key or the TTL"
+        yield refuse(command.call, "depends-on-value", message)
         return
     conditional = is_conditional and _sets_only_new(command)
     if is_conditional and condition is not None and condition.guard is Guard.NOT_NONE:

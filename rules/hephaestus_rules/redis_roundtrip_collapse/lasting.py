@@ -80,7 +80,9 @@ def find_freeing(module: Module, call: ast.Call) -> Iterator[Finding]:
         call,
         "unlink frees a large collection in the background; delete stops the server meanwhile",
         preconditions=(
-            Precondition("the server knows UNLINK (Redis 4.0)", Established.PROVED, "as old as redis-py 3"),
+            Precondition(
+                "the server knows UNLINK (Redis 4.0)", Established.PROVED, "as old as redis-py 3"
+            ),
         ),
         change=partial(_unlinked, module, command),
     )

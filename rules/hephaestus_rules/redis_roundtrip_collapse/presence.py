@@ -31,7 +31,8 @@ from hephaestus_rules.redis_roundtrip_collapse.commands import (
     key_refusal,
     needed,
 )
-from hephaestus_rules.redis_roundtrip_collapse.sequences import ends
+from hephaestus_rules.redis_roundtrip_collapse.keys import names_in
+from hephaestus_rules.redis_roundtrip_collapse.sequences import beyond_quiet, ends
 from hephaestus_rules.redis_roundtrip_collapse.visibility import is_seen_when_missing
 
 if TYPE_CHECKING:
@@ -92,10 +93,9 @@ def find_presence(module: Module, block: Sequence[ast.stmt], at: int) -> Iterato
     if not isinstance(test, ast.If) or question is None:
         return
     behind = block[at + 1] if at + 1 < len(block) else None
-    place = behind if question.negated else test.body[0]
-    if question.negated and (place is None or not ends(test.body) or test.orelse):
+    place = _place(module, question, test, block[at + 1 :])
+    if place is None:
         return
-    assert place is not None
     read = held(module, place, "get")
     get = _only_get(module, place, question.command)
     if read is not None and read.name and about_the_same(question.command, read.command):
@@ -116,6 +116,22 @@ def find_presence(module: Module, block: Sequence[ast.stmt], at: int) -> Iterato
     unseen = Precondition("a missing key is seen as such, and only so", Established.PROVED)
     known = (SAME_KEY, TYPE, unseen)
     yield Finding(question.command.call, MESSAGE, preconditions=known, change=change)
+
+
+def _place(
+    module: Module, question: Question, test: ast.If, rest: Sequence[ast.stmt]
+) -> ast.stmt | None:
+    """Return the statement that runs first when the key is there; lines that log do not count."""
+    if question.negated and (not ends(test.body) or test.orelse):
+        return None
+    block = rest if question.negated else test.body
+    index, bound = beyond_quiet(module, block, 0)
+    if index == len(block):
+        return None
+    place = block[index]
+    logged = names_in(*block[:index])
+    is_named = isinstance(place, ast.Assign) and not logged.isdisjoint(names_in(*place.targets))
+    return None if is_named or not bound.isdisjoint(names_in(place)) else place
 
 
 def _refusal(module: Module, test: ast.If, question: Question, read: Held | None) -> Refusal | None:

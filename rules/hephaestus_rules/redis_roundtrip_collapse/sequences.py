@@ -76,7 +76,7 @@ def condition_of(test: ast.expr) -> Condition:
 
 def after(module: Module, block: Sequence[ast.stmt], at: int) -> Next | None:
     """Return what runs after the statement number *at*; lines that only log are stepped over."""
-    index, bound = _beyond_quiet(module, block, at + 1)
+    index, bound = beyond_quiet(module, block, at + 1)
     if index == len(block):
         return None
     follower = block[index]
@@ -84,13 +84,13 @@ def after(module: Module, block: Sequence[ast.stmt], at: int) -> Next | None:
         return Next(follower, bound=bound)
     condition = condition_of(follower.test)
     if not condition.negated:
-        first, inside = _beyond_quiet(module, follower.body, 0)
+        first, inside = beyond_quiet(module, follower.body, 0)
         if first == len(follower.body):
             return None
         return Next(follower.body[first], condition, follower, bound | inside)
     if not ends(follower.body) or follower.orelse:
         return None
-    index, later = _beyond_quiet(module, block, index + 1)
+    index, later = beyond_quiet(module, block, index + 1)
     return Next(block[index], condition, None, bound | later) if index < len(block) else None
 
 
@@ -99,9 +99,13 @@ def ends(body: Sequence[ast.stmt]) -> bool:
     return isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
 
 
-def _beyond_quiet(
+def beyond_quiet(
     module: Module, block: Sequence[ast.stmt], start: int
 ) -> tuple[int, frozenset[str]]:
+    """Return where the first statement is that does more than to log or to name something.
+
+    The names that are bound on the way come with it.
+    """
     bound: frozenset[str] = frozenset()
     for index in range(start, len(block)):
         names = _quiet(module, block[index])
