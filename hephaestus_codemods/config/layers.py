@@ -85,6 +85,8 @@ def find_root(start: Path, here: Path | None = None) -> Path:
     if top is not None and (top == folder or git.list_files(folder)):
         return top
     for place in (folder, *folder.parents):
+        if place == top:
+            break
         if any(place.joinpath(mark).is_file() for mark in ROOT_MARKS):
             return place
     return here if here is not None and folder.is_relative_to(here) else folder
