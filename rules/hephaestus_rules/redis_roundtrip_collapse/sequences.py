@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.statements import delete_statement
 from hephaestus_codemods.project.kinds import lineage
+from hephaestus_codemods.rule import CannotEdit
 from hephaestus_rules.redis_roundtrip_collapse.commands import needed
 from hephaestus_rules.redis_roundtrip_collapse.keys import is_repeatable, names_in
 
@@ -135,7 +136,7 @@ def taken_away(module: Module, follower: Next) -> tuple[Edit, ...]:
     if holder is None or holder.body != [follower.statement]:
         return needed(delete_statement(module, follower.statement))
     if holder.orelse or module.source.segment(holder).startswith("elif"):
-        return needed(None)
+        raise CannotEdit("nothing would be left in a block of an if that others follow")
     return needed(delete_statement(module, holder))
 
 
