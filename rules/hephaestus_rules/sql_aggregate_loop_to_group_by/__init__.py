@@ -1,0 +1,1 @@
+"""The rule sql-aggregate-loop-to-group-by."""

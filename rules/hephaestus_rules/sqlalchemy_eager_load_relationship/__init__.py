@@ -1,0 +1,1 @@
+"""The rule sqlalchemy-eager-load-relationship."""
