@@ -105,7 +105,19 @@ def main() -> NoReturn:
     gc.set_threshold(GARBAGE_AFTER)
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+        _stop_listening()
+    except KeyboardInterrupt:  # a second one, while the first was dealt with
+        _stop_listening()
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _stop_listening() -> None:
+    """Let no signal change how a command ends that has ended."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)
 
 
 def run(arguments: list[str]) -> int:

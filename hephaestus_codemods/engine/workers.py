@@ -25,12 +25,14 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 CHUNK = 16
+#: How a user or the system asks a run to stop.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: So many more handles than at its start are open in a worker that does not close them.
 LEAKED_HANDLES = 32
 #: In what resident memory is counted: Linux counts KiB, macOS bytes.
@@ -181,21 +183,32 @@ def _start(
     ours, theirs = Pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        for link in (ours, *others):
-            link.close()
-        _serve(theirs, work, limits)
+    # What a signal raises in the middle of a fork, Python would only print, and go on.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            for link in (ours, *others):
+                link.close()
+            _serve(theirs, work, limits, before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     return Worker(pid, ours)
 
 
-def _serve(link: Connection, work: Callable[[Task], Answer], limits: Limits) -> NoReturn:
+def _serve(
+    link: Connection,
+    work: Callable[[Task], Answer],
+    limits: Limits,
+    mask: Collection[int],
+) -> NoReturn:
     """Answer tasks until the parent hangs up, on a stack that is deep enough for odd code."""
     code = 1
     try:
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for name in STOPPING:
             signal.signal(name, signal.SIG_IGN if name is signal.SIGINT else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         faulthandler.disable()  # a crash is an answer, not a story for the terminal
         _die_with_parent()
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
