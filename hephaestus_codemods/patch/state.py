@@ -101,12 +101,16 @@ def _refuse_foreign(folder: Folder) -> None:
 
 def key() -> bytes:
     """Return the key that seals this user's records; it is made on first use."""
-    with fsops.make_path(home()) as folder:
-        if folder.stat(KEY) is None:
-            _make_key(folder)
-        found = folder.stat(KEY)
-        content = folder.read(KEY)
-    path = folder.path / KEY
+    path = home() / KEY
+    try:
+        with fsops.make_path(path.parent) as folder:
+            if folder.stat(KEY) is None:
+                _make_key(folder)
+            found = folder.stat(KEY)
+            content = folder.read(KEY)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise TargetError(f"no place for the key of run records: {path}: {reason}") from error
     if found is None or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise TargetError(f"{path} can be read by others: remove it; older runs are then lost")
     if len(content) != KEY_BYTES:
