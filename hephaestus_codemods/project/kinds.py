@@ -124,7 +124,6 @@ CALLS: Final = {
     "asyncio.get_event_loop": "asyncio.AbstractEventLoop",
     "asyncio.get_running_loop": "asyncio.AbstractEventLoop",
     "asyncio.new_event_loop": "asyncio.AbstractEventLoop",
-    "builtins.sorted": LIST,
     "builtins.repr": STR,
 }
 #: Classes that may be made by calling them; those annotated need not be here.
@@ -141,6 +140,9 @@ CLASSES: Final = frozenset(
     requests.Session httpx.Client httpx.AsyncClient httpx2.Client httpx2.AsyncClient
     aiohttp.ClientSession {FASTAPI} {ROUTER} {APPLICATION} {CELERY} flask.Flask
     flask.Blueprint fastapi.BackgroundTasks contextlib.ExitStack contextlib.AsyncExitStack
+    starlette.routing.Router cadwyn.VersionedAPIRouter cadwyn.Cadwyn
+    fastapi_utils.inferring_router.InferringRouter
+    fastapi_restful.inferring_router.InferringRouter
     {LIST} {DICT} {SET} {STR} builtins.int builtins.float builtins.bytes builtins.tuple
     builtins.frozenset builtins.bytearray
     contextvars.ContextVar threading.Lock threading.RLock threading.Semaphore threading.Event
@@ -167,6 +169,10 @@ BASES: Final = {
     "flask_sqlalchemy.Query": QUERY,
     FASTAPI: APPLICATION,
     ROUTER: "starlette.routing.Router",
+    "cadwyn.VersionedAPIRouter": ROUTER,
+    "cadwyn.Cadwyn": FASTAPI,
+    "fastapi_utils.inferring_router.InferringRouter": ROUTER,
+    "fastapi_restful.inferring_router.InferringRouter": ROUTER,
     REQUEST: CONNECTED,
     WEBSOCKET: CONNECTED,
     "psycopg2.extras.DictCursor": "psycopg2.extensions.cursor",
@@ -515,7 +521,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "engine": ENGINE,
         "Model": f"class {FLASK_MODEL}",
     },
-    APPLICATION: {"state": f"{STATE}[{APPLICATION}]"},
+    FASTAPI: {"router": ROUTER},
+    APPLICATION: {"state": f"{STATE}[{APPLICATION}]", "router": "starlette.routing.Router"},
     CONNECTED: {"app": FASTAPI, "state": f"{STATE}[{CONNECTED}]"},
 }
 

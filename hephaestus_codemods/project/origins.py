@@ -7,6 +7,7 @@ names, imports, attributes, factories, loops over literal lists, and parameters 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -57,45 +58,86 @@ class Origin:
         return hash(self.call)
 
 
-def origins(module: Module, node: ast.expr) -> tuple[Origin, ...]:
+#: What variables of loops are in one round.
+Round = Mapping[str, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What was *seen* on the way, so that nobody walks in circles, and the round of a loop."""
+
+    round: Round
+    seen: set[ast.AST]
+
+
+def origins(module: Module, node: ast.expr, round_: Round | None = None) -> tuple[Origin, ...]:
     """Return the calls that may have made the object *node*; nothing when that is unknown."""
     found: dict[Origin, None] = {}
-    for place in sources(module, node):
+    for place in sources(module, node, round_):
         if isinstance(place.node, ast.Call):
             found[Origin(place.module, place.node)] = None
     return tuple(found)
 
 
-def sources(module: Module, node: ast.expr) -> list[Place]:
-    """Return the expressions that *node* stands for, followed as far as they can be."""
-    seen: set[ast.AST] = set()
-    return list(_sources(module, node, seen, 0))
+def sources(module: Module, node: ast.expr, round_: Round | None = None) -> list[Place]:
+    """Return the expressions that *node* stands for, followed as far as they can be.
+
+    *round_* says what variables of loops are, where that is wanted for one round only.
+    """
+    return list(_sources(module, node, Path(round_ or {}, set()), 0))
 
 
-def _sources(module: Module, node: ast.expr, seen: set[ast.AST], depth: int) -> Iterator[Place]:
-    if depth > MAX_DEPTH or node in seen:
+def rounds(module: Module, node: ast.AST) -> list[Round]:
+    """Return the rounds of the loops around *node*, when they run over literal lists."""
+    found: list[dict[str, Place]] = [{}]
+    for around in module.ancestors(node):
+        if isinstance(around, FunctionNode):
+            break
+        if isinstance(around, ast.For):
+            given = elements(module, around.iter)
+            made = [dict(_targets(around.target, one)) for one in given]
+            found = [{**one, **other} for one in made for other in found] or found
+    return [*found]
+
+
+def _targets(target: ast.expr, place: Place) -> Iterator[tuple[str, Place]]:
+    match target:
+        case ast.Name(id=name):
+            yield name, place
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for number, part in enumerate(parts):
+                for inner in _parts(place, (number,)):
+                    yield from _targets(part, inner)
+
+
+def _sources(module: Module, node: ast.expr, path: Path, depth: int) -> Iterator[Place]:
+    if depth > MAX_DEPTH or node in path.seen:
         return
-    seen.add(node)
+    path.seen.add(node)
     match node:
         case ast.Name():
-            yield from _of_name(module, node, seen, depth)
+            yield from _of_name(module, node, path, depth)
         case ast.Attribute():
-            yield from _of_attribute(module, node, seen, depth)
+            yield from _of_attribute(module, node, path, depth)
         case ast.Call():
-            yield from _of_call(module, node, seen, depth)
+            yield from _of_call(module, node, path, depth)
         case ast.Await(value=inner) | ast.NamedExpr(value=inner):
-            yield from _sources(module, inner, seen, depth + 1)
+            yield from _sources(module, inner, path, depth + 1)
         case ast.IfExp(body=one, orelse=other):
-            yield from _sources(module, one, seen, depth + 1)
-            yield from _sources(module, other, seen, depth + 1)
+            yield from _sources(module, one, path, depth + 1)
+            yield from _sources(module, other, path, depth + 1)
         case ast.BoolOp(values=parts):
             for part in parts:
-                yield from _sources(module, part, seen, depth + 1)
+                yield from _sources(module, part, path, depth + 1)
         case _:
             yield Place(module, node)
 
 
-def _of_name(module: Module, node: ast.Name, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+def _of_name(module: Module, node: ast.Name, path: Path, depth: int) -> Iterator[Place]:
+    item = path.round.get(node.id)
+    if item is not None and depth == 0:
+        yield from _sources(item.module, item.node, path, depth + 1)
+        return
     found = module.scopes.lookup(node.id, node)
     bindings = found[1] if found is not None else []
     if not bindings or any(one.kind in IMPORTS for one in bindings):
@@ -105,22 +147,20 @@ def _of_name(module: Module, node: ast.Name, seen: set[ast.AST], depth: int) -> 
             return
         module, bindings = place[0], [place[1]]
     for binding in bindings:
-        yield from _of_binding(module, binding, seen, depth)
+        yield from _of_binding(module, binding, path, depth)
 
 
-def _of_binding(
-    module: Module, binding: Binding, seen: set[ast.AST], depth: int
-) -> Iterator[Place]:
+def _of_binding(module: Module, binding: Binding, path: Path, depth: int) -> Iterator[Place]:
     match binding.kind:
         case BindingKind.PARAMETER:
-            yield from _of_parameter(module, binding, seen, depth)
+            yield from _of_parameter(module, binding, path, depth)
         case BindingKind.FOR | BindingKind.COMPREHENSION if binding.value is not None:
             for part in elements(module, binding.value):
                 for inner in _parts(part, binding.path or ()):
-                    yield from _sources(inner.module, inner.node, seen, depth + 1)
+                    yield from _sources(inner.module, inner.node, path, depth + 1)
         case _ if binding.value is not None and binding.path is not None:
             for inner in _parts(Place(module, binding.value), binding.path):
-                yield from _sources(inner.module, inner.node, seen, depth + 1)
+                yield from _sources(inner.module, inner.node, path, depth + 1)
 
 
 def _parts(place: Place, path: tuple[int, ...]) -> Iterator[Place]:
@@ -133,9 +173,7 @@ def _parts(place: Place, path: tuple[int, ...]) -> Iterator[Place]:
     yield Place(place.module, node)
 
 
-def _of_parameter(
-    module: Module, binding: Binding, seen: set[ast.AST], depth: int
-) -> Iterator[Place]:
+def _of_parameter(module: Module, binding: Binding, path: Path, depth: int) -> Iterator[Place]:
     function = module.parents[module.parents[binding.node]]
     if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
         return
@@ -145,31 +183,32 @@ def _of_parameter(
         if use.is_call and isinstance(call, ast.Call):
             given = argument_for(use.module, called, binding.name, call)
             if given is not None:
-                yield from _sources(use.module, given, seen, depth + 1)
+                yield from _sources(use.module, given, path, depth + 1)
 
 
-def _of_attribute(
-    module: Module, node: ast.Attribute, seen: set[ast.AST], depth: int
-) -> Iterator[Place]:
+def _of_attribute(module: Module, node: ast.Attribute, path: Path, depth: int) -> Iterator[Place]:
     owner = value(module, node.value)
     if isinstance(owner, Instance | Class):
         cls = owner.of if isinstance(owner, Instance) else owner
         if isinstance(cls, Class):
-            yield from _of_member(cls, node.attr, seen, depth)
+            yield from _of_member(cls, node.attr, path, depth)
         if node.attr in SAME:
-            yield from _sources(module, node.value, seen, depth + 1)
+            yield from _sources(module, node.value, path, depth + 1)
         return
-    for place in [Place(module, node.value)] if owner is not None else _loops(module, node.value):
+    for place in [Place(module, node.value)] if owner is not None else _loops(module, node, path):
         found = value(place.module, place.node)
         if isinstance(found, ProjectModule):
-            yield from _of_global(found.module, node.attr, seen, depth)
+            yield from _of_global(found.module, node.attr, path, depth)
 
 
-def _loops(module: Module, node: ast.expr) -> list[Place]:
+def _loops(module: Module, node: ast.Attribute, path: Path) -> list[Place]:
     """Return the modules that a loop such as ``for module in (users, orders)`` runs over."""
-    if not isinstance(node, ast.Name):
+    owner = node.value
+    if not isinstance(owner, ast.Name):
         return []
-    found = module.scopes.lookup(node.id, node)
+    if owner.id in path.round:
+        return [path.round[owner.id]]
+    found = module.scopes.lookup(owner.id, owner)
     return [
         inner
         for binding in (found[1] if found is not None else ())
@@ -179,13 +218,13 @@ def _loops(module: Module, node: ast.expr) -> list[Place]:
     ]
 
 
-def _of_global(module: Module, name: str, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+def _of_global(module: Module, name: str, path: Path, depth: int) -> Iterator[Place]:
     place = global_definition(module, name)
     if place is not None:
-        yield from _of_binding(*place, seen, depth + 1)
+        yield from _of_binding(*place, path, depth + 1)
 
 
-def _of_member(cls: Class, attr: str, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+def _of_member(cls: Class, attr: str, path: Path, depth: int) -> Iterator[Place]:
     for one in lineage(cls):
         if not isinstance(one, Class):
             continue
@@ -194,16 +233,16 @@ def _of_member(cls: Class, attr: str, seen: set[ast.AST], depth: int) -> Iterato
         stores = self_stores(one, attr)
         for binding in bindings:
             assert binding.value is not None
-            yield from _sources(module, binding.value, seen, depth + 1)
+            yield from _sources(module, binding.value, path, depth + 1)
         for store in stores:
             match module.parents[store]:
                 case ast.Assign(value=given) | ast.AnnAssign(value=ast.expr() as given):
-                    yield from _sources(module, given, seen, depth + 1)
+                    yield from _sources(module, given, path, depth + 1)
         if bindings or stores:
             return
 
 
-def _of_call(module: Module, node: ast.Call, seen: set[ast.AST], depth: int) -> Iterator[Place]:
+def _of_call(module: Module, node: ast.Call, path: Path, depth: int) -> Iterator[Place]:
     made = value(module, node.func)
     if not isinstance(made, Function) or isinstance(made.node, ast.Lambda):
         yield Place(module, node)
@@ -211,7 +250,7 @@ def _of_call(module: Module, node: ast.Call, seen: set[ast.AST], depth: int) -> 
     parts = function_parts(made.module, made.node)
     for one in (*parts.returns, *parts.yields):
         if one.value is not None:
-            yield from _sources(made.module, one.value, seen, depth + 1)
+            yield from _sources(made.module, one.value, path, depth + 1)
 
 
 def elements(module: Module, node: ast.expr | None, depth: int = 0) -> list[Place]:
@@ -239,7 +278,9 @@ def elements(module: Module, node: ast.expr | None, depth: int = 0) -> list[Plac
     return []
 
 
-def text_of(module: Module, node: ast.expr | None, depth: int = 0) -> str | None:
+def text_of(
+    module: Module, node: ast.expr | None, round_: Round | None = None, depth: int = 0
+) -> str | None:
     """Return the text that *node* surely is, by default values of settings; None when unknown."""
     if node is None or depth > MAX_DEPTH:
         return None
@@ -247,11 +288,11 @@ def text_of(module: Module, node: ast.expr | None, depth: int = 0) -> str | None
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return _joined([_formatted(module, part, depth) for part in parts])
+            return _joined([_formatted(module, part, round_, depth) for part in parts])
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _joined([text_of(module, one, depth + 1) for one in (left, right)])
+            return _joined([text_of(module, one, round_, depth + 1) for one in (left, right)])
         case ast.Name() | ast.Attribute():
-            found = {_literal(place, depth) for place in sources(module, node)}
+            found = {_literal(place, depth) for place in sources(module, node, round_)}
             return next(iter(found)) if len(found) == 1 else None
         case ast.Call(func=ast.Attribute(value=owner, attr="format")) if not node.args:
             return _filled(module, owner, node, depth)
@@ -261,19 +302,19 @@ def text_of(module: Module, node: ast.expr | None, depth: int = 0) -> str | None
 def _literal(place: Place, depth: int) -> str | None:
     if isinstance(place.node, ast.Name | ast.Attribute):
         return None
-    return text_of(place.module, place.node, depth + 1)
+    return text_of(place.module, place.node, None, depth + 1)
 
 
-def _formatted(module: Module, part: ast.expr, depth: int) -> str | None:
+def _formatted(module: Module, part: ast.expr, round_: Round | None, depth: int) -> str | None:
     if isinstance(part, ast.FormattedValue):
         plain = part.conversion == -1 and part.format_spec is None
-        return text_of(module, part.value, depth + 1) if plain else None
-    return text_of(module, part, depth + 1)
+        return text_of(module, part.value, round_, depth + 1) if plain else None
+    return text_of(module, part, round_, depth + 1)
 
 
 def _filled(module: Module, owner: ast.expr, call: ast.Call, depth: int) -> str | None:
-    template = text_of(module, owner, depth + 1)
-    given = {one.arg: text_of(module, one.value, depth + 1) for one in call.keywords}
+    template = text_of(module, owner, None, depth + 1)
+    given = {one.arg: text_of(module, one.value, None, depth + 1) for one in call.keywords}
     if template is None or None in given or None in given.values():
         return None
     try:

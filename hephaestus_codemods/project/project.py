@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hephaestus_codemods.project.answers import Answers
 from hephaestus_codemods.project.classes import Bases, bases_of, property_names
-from hephaestus_codemods.project.effects.database import relationship_names
-from hephaestus_codemods.project.effects.summary import summary_of
 from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.layout import Layout, is_test
 from hephaestus_codemods.project.models import Model, model_of
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.names import Symbols
     from hephaestus_codemods.project.target import Target
     from hephaestus_codemods.project.values import Class, Function, Value
+    from hephaestus_codemods.project.web.application import Web
+    from hephaestus_codemods.project.web.routes import Table
 
 
 #: Stands, among the files that an answer rests on, for all Python files together.
@@ -312,11 +312,29 @@ class Project:
     @cached_property
     def relationship_names(self) -> frozenset[str]:
         """The names of all relationships between the project's models."""
-        return relationship_names(self)
+        from hephaestus_codemods.project.effects import database  # noqa: PLC0415  # when asked for
+
+        return database.relationship_names(self)
+
+    @cached_property
+    def route_table(self) -> Table:
+        """The places that declare routes or include routers."""
+        from hephaestus_codemods.project.web import routes  # noqa: PLC0415  # when asked for
+
+        return routes.table_of(self)
+
+    @cached_property
+    def web(self) -> Web:
+        """The applications, with their routes and all that belongs to them."""
+        from hephaestus_codemods.project.web.application import Web  # noqa: PLC0415  # the same
+
+        return Web(self)
 
     def effects(self, function: Function) -> Summary:
         """Return what a call of *function* may do besides giving a value."""
-        return summary_of(function)
+        from hephaestus_codemods.project.effects import summary  # noqa: PLC0415  # when asked for
+
+        return summary.summary_of(function)
 
     def with_file(self, path: str, raw: bytes) -> Project:
         """Return the project as it is when *path* holds *raw*; trees of other files are shared."""

@@ -1,4 +1,4 @@
-"""Projects as text; ``made(x)  # path:line`` says where x was made, ``text(x)  # words`` what it is."""
+"""Projects as text; ``made(x)  # path:line`` says where x was made, ``text(x)`` what it is."""
 
 import ast
 
