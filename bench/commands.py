@@ -113,12 +113,12 @@ def _ruff() -> list[str]:
 
 
 def _libcst() -> list[str]:
-    words = ("codemod", "-j", "1", "--hide-progress", "libcst_codemod.ExistsOverCount", "tree")
+    words = ("codemod", "libcst_codemod.ExistsOverCount", "tree", "-j", "1", "--hide-progress")
     return [LIBCST.program("python"), "-m", "libcst.tool", *words]
 
 
 def _fixit() -> list[str]:
-    return [FIXIT.program("fixit"), "-q", "lint", "tree"]
+    return [FIXIT.program("fixit"), "--quiet", "lint", "tree"]
 
 
 def _codemodder() -> list[str]:

@@ -77,7 +77,7 @@ def run(command: list[str], folder: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(last_words(str(error))) from error
-    if done.returncode not in (0, 1):
+    if done.returncode:
         raise Unavailable(f"exit {done.returncode}: {last_words(done.stderr or done.stdout)}")
     return done.stderr
 
