@@ -116,15 +116,14 @@ class Settings:
         return frozenset(rule for rule in rules if any(fnmatchcase(rule, one) for one in named))
 
     def options(self, rules: Iterable[Rule]) -> dict[str, Options]:
-        """Return the options of *rules* that somebody set; raise UsageError for a wrong one."""
-        found: dict[str, dict[str, Scalar]] = {}
+        """Return all options of *rules* as they hold; raise UsageError where one is set wrongly."""
+        found: dict[str, Options] = {}
         for rule in rules:
             known = {option.name: option for option in rule.options}
-            chosen = dict(self._from_layers(rule.name, known))
-            chosen |= self._from_sets(rule.name, known)
-            if chosen:
-                found[rule.name] = chosen
-        return {name: MappingProxyType(chosen) for name, chosen in found.items()}
+            chosen = {option.name: option.default for option in rule.options}
+            chosen |= dict(self._from_layers(rule.name, known))
+            found[rule.name] = MappingProxyType(chosen | self._from_sets(rule.name, known))
+        return found
 
     def option_origin(self, rule: str, option: str) -> str | None:
         """Say who set an option of a rule last; None when nobody did."""
