@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.project.nodes import Function
+from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.variables import only_binding
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
+#: What a call may stand in that runs another number of times, or at another time, than a loop.
+Apart = Function | ast.ClassDef | ast.AsyncFor | ast.While | ast.GeneratorExp
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,7 @@ class Loop:
     @cached_property
     def bound(self) -> frozenset[str]:
         """The names that may change from round to round: targets, and what the body binds."""
-        found = {
-            node.id
-            for part in self.inside
-            for node in ast.walk(part)
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-        }
-        return self.targets | found
+        return self.targets.union(*map(stored_in, self.inside))
 
     @property
     def body(self) -> list[ast.stmt]:
@@ -82,13 +78,21 @@ class Loop:
         return any(isinstance(one, ast.Name) and one.id in self.bound for one in ast.walk(node))
 
 
+@lru_cache(maxsize=1024)  # asked for every call in a loop; a node is only equal to itself
+def stored_in(node: ast.AST) -> frozenset[str]:
+    """Return the names that the code in *node* binds or deletes."""
+    return frozenset(
+        one.id
+        for one in walk(node)[0]
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
+    )
+
+
 def loop_around(module: Module, node: ast.AST) -> Loop | None:
     """Return the innermost loop whose body holds *node*, within its function."""
     child = node
     for around in module.ancestors(node):
-        if isinstance(
-            around, Function | ast.ClassDef | ast.AsyncFor | ast.While | ast.GeneratorExp
-        ):
+        if isinstance(around, Apart):
             return None
         if isinstance(around, ast.For) and child in around.body:
             return Loop(module, around, around.target, around.iter, around)
