@@ -529,7 +529,10 @@ CASES = {
             for item in items:
                 reveal(item)  # sqlalchemy.orm.Session
             for number, one in enumerate(items):
-                reveal(one)  # None
+                reveal(one)  # sqlalchemy.orm.Session
+            for first, other in zip(sorted(items), unknown):
+                reveal(first)  # sqlalchemy.orm.Session
+                reveal(other)  # None
             s = factory()
             while True:
                 reveal(s)  # None

@@ -197,7 +197,42 @@ def _aclosing(module: Module, node: ast.Call) -> Value | None:
     return instance(kinds.AENTERS, _first_argument(module, node))
 
 
+def _collected(name: str) -> Callable[[Module, ast.Call], Value | None]:
+    """Understand ``list(x)``: a collection of what *x* gives."""
+
+    def made(module: Module, node: ast.Call) -> Value | None:
+        one = _elements(module, node)
+        return instance(name, one[0]) if len(one) == 1 and one[0] is not None else instance(name)
+
+    return made
+
+
+def _enumerated(module: Module, node: ast.Call) -> Value | None:
+    found = _elements(module, node)[:1]
+    return instance("typing.Iterator", instance("builtins.tuple", instance("builtins.int"), *found))
+
+
+def _zipped(module: Module, node: ast.Call) -> Value | None:
+    return instance("typing.Iterator", instance("builtins.tuple", *_elements(module, node)))
+
+
+def _elements(module: Module, node: ast.Call) -> list[Value | None]:
+    """Return what a loop over each argument would give."""
+    if any(isinstance(one, ast.Starred) for one in node.args):
+        return []
+    found = (expressions.value(module, one) for one in node.args)
+    return [returns.element(module, one, is_async=False) for one in found]
+
+
 SPECIAL: Final[dict[str, Callable[[Module, ast.Call], Value | None]]] = {
+    "builtins.list": _collected(kinds.LIST),
+    "builtins.sorted": _collected(kinds.LIST),
+    "builtins.set": _collected(kinds.SET),
+    "builtins.tuple": _collected("typing.Sequence"),
+    "builtins.frozenset": _collected(kinds.SET),
+    "builtins.reversed": _collected("typing.Iterator"),
+    "builtins.enumerate": _enumerated,
+    "builtins.zip": _zipped,
     kinds.SESSIONMAKER: _sessionmaker(kinds.SESSION, kinds.SESSIONMAKER),
     kinds.ASYNC_SESSIONMAKER: _sessionmaker(kinds.ASYNC_SESSION, kinds.ASYNC_SESSIONMAKER),
     kinds.SCOPED_SESSION: _scoped(kinds.SCOPED_SESSION),
@@ -237,12 +272,29 @@ def _master(client: str) -> Callable[[Module, ast.Call, Instance], Value | None]
     return made
 
 
+def _part_of_dict(number: int) -> Callable[[Module, ast.Call, Instance], Value | None]:
+    def made(_module: Module, _node: ast.Call, owner: Instance) -> Value | None:
+        found = owner.args[number] if len(owner.args) == 2 else None
+        return instance("typing.Iterable", found) if found is not None else None
+
+    return made
+
+
+def _items_of_dict(_module: Module, _node: ast.Call, owner: Instance) -> Value | None:
+    if len(owner.args) != 2:
+        return None
+    return instance("typing.Iterable", instance("builtins.tuple", *owner.args))
+
+
 SPECIAL_METHODS: Final[
     dict[tuple[str, str], Callable[[Module, ast.Call, Instance], Value | None]]
 ] = {
     ("contextlib.ExitStack", "enter_context"): _stack_enter,
     ("contextlib.AsyncExitStack", "enter_context"): _stack_enter,
     ("contextlib.AsyncExitStack", "enter_async_context"): _stack_aenter,
+    (kinds.DICT, "keys"): _part_of_dict(0),
+    (kinds.DICT, "values"): _part_of_dict(1),
+    (kinds.DICT, "items"): _items_of_dict,
     ("redis.Sentinel", "master_for"): _master(kinds.REDIS),
     ("redis.Sentinel", "slave_for"): _master(kinds.REDIS),
     ("redis.asyncio.Sentinel", "master_for"): _master(kinds.ASYNC_REDIS),

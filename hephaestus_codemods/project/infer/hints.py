@@ -310,7 +310,8 @@ def _of_generic(module: Module, node: ast.Subscript) -> Value | None:
         case "typing.List" | "builtins.list":
             return instance(kinds.LIST, annotated(module, parts[0]))
         case "typing.Dict" | "builtins.dict":
-            return instance(kinds.DICT)
+            held = [annotated(module, part) for part in parts]
+            return instance(kinds.DICT, *held) if len(held) == 2 else instance(kinds.DICT)
         case "typing.Set" | "builtins.set":
             return instance(kinds.SET, annotated(module, parts[0]))
     return Instance(owner, tuple(annotated(module, part) for part in parts))
