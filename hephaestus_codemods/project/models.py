@@ -40,7 +40,8 @@ LOADERS: Final = {
 class Column:
     """A column of a model; *attribute* is its name in Python, *type_name* its resolved class.
 
-    *nullable* is None where the code leaves it open.
+    *nullable* is None where the code leaves it open. *type_options* are the keywords given to the
+    class; a value that is no constant is None.
     """
 
     attribute: str
@@ -51,6 +52,7 @@ class Column:
     nullable: bool | None = None
     foreign_key: str | None = None
     index: bool = False
+    type_options: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _column(
         nullable=_nullable(calls, optional, annotation),
         foreign_key=next((key for one in calls if (key := _foreign_key(module, one))), None),
         index=any(_flag(one, "index") is True for one in calls),
+        type_options=_type_options(module, call),
     )
 
 
@@ -275,6 +278,22 @@ def _column_name(call: ast.Call | None) -> str | None:
 
 
 def _explicit_type(module: Module, call: ast.Call | None) -> str | None:
+    found = _type_given(module, call)
+    return found[0] if found is not None else None
+
+
+def _type_options(module: Module, call: ast.Call | None) -> tuple[tuple[str, object], ...]:
+    found = _type_given(module, call)
+    if found is None or not isinstance(found[1], ast.Call):
+        return ()
+    return tuple(
+        (one.arg or "**", one.value.value if isinstance(one.value, ast.Constant) else None)
+        for one in found[1].keywords
+    )
+
+
+def _type_given(module: Module, call: ast.Call | None) -> tuple[str, ast.expr] | None:
+    """Return the class of the type that *call* is given, and the expression."""
     if call is None:
         return None
     given = [*call.args[:2], *filter(None, [keyword(call, "type_"), keyword(call, "sa_type")])]
@@ -282,7 +301,7 @@ def _explicit_type(module: Module, call: ast.Call | None) -> str | None:
         target = one.func if isinstance(one, ast.Call) else one
         name = name_of(module, target) if isinstance(target, ast.Name | ast.Attribute) else None
         if name is not None and not name.endswith(("ForeignKey", "Sequence", "Identity")):
-            return name
+            return name, one
     return None
 
 

@@ -188,10 +188,12 @@ def query_of(module: Module, node: ast.expr) -> Query | None:
     name = call.func.attr
     if name == "get":
         return _of_get(module, node, call)
+    if _is_run_over(module, node) and module.kind(node) in QUERIES:
+        return _of_legacy(module, call, call)
     if name in GIVES and not isinstance(node, ast.Await):
         kind = module.kind(call.func.value)
         if kind in QUERIES and not (call.args or call.keywords):
-            return _of_legacy(module, call)
+            return _of_legacy(module, call, call.func.value)
     if name in GIVES or name in SENDERS:
         return _of_select(module, node, call)
     return None
@@ -312,14 +314,21 @@ def _is_plain(call: ast.Call) -> bool:
     return not call.keywords and not any(isinstance(one, ast.Starred) for one in call.args)
 
 
-def _of_legacy(module: Module, call: ast.Call) -> Query | None:
+def _is_run_over(module: Module, node: ast.expr) -> bool:
+    """Say whether a loop runs over *node* itself."""
+    parent = module.parents.get(node)
+    return isinstance(parent, ast.For | ast.comprehension) and parent.iter is node
+
+
+def _of_legacy(module: Module, call: ast.Call, built: ast.expr) -> Query | None:
+    """Return the query *built*, which *call* sends, or is."""
     assert isinstance(call.func, ast.Attribute)
-    start = _started(module, call.func.value, _legacy_source)
+    start = _started(module, built, _legacy_source)
     if start is None:
         return None
-    gives, strict = GIVES[call.func.attr]
+    gives, strict = (Gives.RESULT, False) if built is call else GIVES[call.func.attr]
     selected = _selected(module, start.arguments)
-    found = _conditions(module, start.links, selected)
+    found = conditions_of(module, start.links, selected)
     return Query(
         module,
         Form.LEGACY,
@@ -334,9 +343,14 @@ def _of_legacy(module: Module, call: ast.Call) -> Query | None:
         links=found.links,
         steps=start.steps,
         strict=strict,
-        rows=selected is None or len(selected) != 1 or selected[0].column is not None,
+        rows=call.func.attr not in FIRST_COLUMN and not _is_one_entity(selected),
         chain=start.links,
     )
+
+
+def _is_one_entity(selected: tuple[Selected, ...] | None) -> bool:
+    """Say whether a legacy query gives objects, and not rows of one or several columns."""
+    return selected is not None and len(selected) == 1 and selected[0].column is None
 
 
 # --- select(...) ---
@@ -375,7 +389,7 @@ def _of_select(module: Module, node: ast.expr, call: ast.Call) -> Query | None:
         return None
     sender = send.func.attr
     selected = _selected(module, start.arguments)
-    found = _conditions(module, start.links, selected)
+    found = conditions_of(module, start.links, selected)
     is_one = selected is not None and len(selected) == 1
     takes_first = sender in ("scalars", "scalar") or SCALARS in way.between
     takes_first = takes_first or name in FIRST_COLUMN or (sender == "exec" and is_one)
@@ -432,7 +446,7 @@ def _selected(module: Module, nodes: Iterable[ast.expr]) -> tuple[Selected, ...]
 
 
 @dataclass(frozen=True)
-class _Conditions:
+class Conditions:
     """The links of a chain, its conditions apart: comparisons with ``==``, and others."""
 
     equals: tuple[Equals, ...]
@@ -440,9 +454,10 @@ class _Conditions:
     links: tuple[Link, ...]
 
 
-def _conditions(
+def conditions_of(
     module: Module, links: Iterable[Link], selected: tuple[Selected, ...] | None
-) -> _Conditions:
+) -> Conditions:
+    """Take the conditions out of *links*; ``filter_by`` speaks of what is *selected*."""
     equals: list[Equals] = []
     others: list[ast.expr] = []
     rest: list[Link] = []
@@ -461,7 +476,7 @@ def _conditions(
                 rest.append(link)
         else:
             rest.append(link)
-    return _Conditions(tuple(equals), tuple(others), tuple(rest))
+    return Conditions(tuple(equals), tuple(others), tuple(rest))
 
 
 def _parts(module: Module, node: ast.expr) -> Iterator[ast.expr]:
