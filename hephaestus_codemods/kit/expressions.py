@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.project.source import LINE_END
-from hephaestus_codemods.rule import Edit
+from hephaestus_codemods.rule import CannotEdit, Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +100,41 @@ def text_of(module: Module, node: ast.expr, where: Where = Where.ARGUMENT) -> st
     """Return the text of *node*, in parentheses when it needs them at the place *where*."""
     text = module.source.segment(node)
     return f"({text})" if _needs_parentheses(node, text, where) else text
+
+
+def flat_text_of(module: Module, node: ast.AST, where: Where = Where.ARGUMENT) -> str:
+    """Return the text of *node* on one line, in parentheses when it needs them.
+
+    Raise CannotEdit when a comment or a string that runs over lines makes that impossible.
+    """
+    text = module.source.segment(node)
+    if LINE_END.search(text):
+        text = _flat(module, node)
+    if isinstance(node, ast.expr) and _needs_parentheses(node, text, where):
+        return f"({text})"
+    return text
+
+
+def _flat(module: Module, node: ast.AST) -> str:
+    """Return the text of *node* on one line, as a formatter would join its lines."""
+    tokens = tokens_in(module, *module.source.span(node)) or ()
+    if any(one.type == tokenize.COMMENT or LINE_END.search(one.text) for one in tokens):
+        raise CannotEdit("what would be moved does not fit on one line")
+    text = ""
+    for number, token in enumerate(tokens):
+        gap = module.source.text[tokens[number - 1].end : token.start] if number else ""
+        if LINE_END.search(gap):
+            joined = text.endswith(("(", "[", "{")) or token.text in (")", "]", "}", ".")
+            gap = "" if joined else " "
+            if token.text in (")", "]", "}") and text.endswith(","):
+                text = text[:-1]
+        text += gap + token.text
+    parsed = ast.parse(f"_({text})", mode="eval").body
+    assert isinstance(parsed, ast.Call)
+    given = [*parsed.args, *parsed.keywords]
+    if len(given) != 1 or not same_expression(given[0], node):
+        raise CannotEdit("what would be moved is not understood on one line")
+    return text
 
 
 def _needs_parentheses(node: ast.expr, text: str, where: Where) -> bool:

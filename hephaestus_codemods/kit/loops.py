@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.variables import only_binding
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
 #: What a call may stand in that runs another number of times, or at another time, than a loop.
 Apart = Function | ast.ClassDef | ast.AsyncFor | ast.While | ast.GeneratorExp
+
+#: Methods that change the collection they are called on.
+MUTATORS: Final = frozenset(
+    """append appendleft extend extendleft insert add update pop popitem popleft remove discard
+    clear sort reverse setdefault difference_update intersection_update""".split()
+)
+#: Conversions that give the same for the same, and do nothing else.
+CONVERSIONS: Final = frozenset({"builtins.int", "builtins.str", "uuid.UUID"})
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,39 @@ def assigned_in(loop: Loop, node: ast.Name) -> ast.Assign | None:
     return binding.node if binding.node in loop.body else None
 
 
+def changes_of(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions whose objects *node* itself changes: ``x`` in ``x.append(1)``."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in MUTATORS:
+            yield owner
+        case ast.Attribute(value=owner, ctx=ast.Store() | ast.Del()):
+            yield node
+        case ast.Subscript(value=owner, slice=index, ctx=ast.Store() | ast.Del()):
+            yield node
+            if not isinstance(index, ast.Constant):
+                yield owner
+
+
+def changed_in(loop: Loop, node: ast.expr) -> ast.expr | None:
+    """Return what the loop changes of all that *node* looks at, or None."""
+    looked_at = {ast.dump(_loaded(one)) for one in ast.walk(node) if isinstance(one, ast.expr)}
+    for inner in loop.nodes():
+        for changed in changes_of(inner):
+            if ast.dump(_loaded(changed)) in looked_at:
+                return changed
+    return None
+
+
+def _loaded(node: ast.expr) -> ast.expr:
+    """Return *node* as it reads where its value is only looked at."""
+    match node:
+        case ast.Attribute(value=owner, attr=attr):
+            return ast.Attribute(owner, attr, ast.Load())
+        case ast.Subscript(value=owner, slice=index):
+            return ast.Subscript(owner, index, ast.Load())
+    return node
+
+
 def is_readable(node: ast.expr) -> bool:
     """Say whether *node* only looks at names, attributes, items and constants."""
     match node:
@@ -158,13 +199,52 @@ def is_readable(node: ast.expr) -> bool:
     return False
 
 
-def is_condition(node: ast.expr) -> bool:
+def is_computable(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* can be worked out twice, by reading and converting plain values."""
+    if is_readable(node):
+        return True
+    if not isinstance(node, ast.Call) or node.keywords or not node.args:
+        return False
+    if _is_lookup(node):
+        assert isinstance(node.func, ast.Attribute)
+        return is_readable(node.func.value)
+    given = node.args[0]
+    one = len(node.args) == 1 and not isinstance(given, ast.Starred)
+    return one and module.qualified_name(node.func) in CONVERSIONS and is_computable(module, given)
+
+
+def _is_lookup(node: ast.Call) -> bool:
+    """Say whether *node* is ``item.get("key")``, with a constant default or none."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "get":
+        return False
+    key, *rest = node.args
+    return (
+        isinstance(key, ast.Constant)
+        and isinstance(key.value, str)
+        and len(rest) <= 1
+        and all(isinstance(one, ast.Constant) for one in rest)
+    )
+
+
+def is_condition(module: Module, node: ast.expr) -> bool:
     """Say whether *node* compares and combines what can be read."""
     match node:
         case ast.BoolOp(values=values):
-            return all(is_condition(one) for one in values)
+            return all(is_condition(module, one) for one in values)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return is_condition(operand)
+            return is_condition(module, operand)
         case ast.Compare(left=left, comparators=others):
-            return all(is_readable(one) for one in (left, *others))
-    return is_readable(node)
+            return all(_is_compared(module, one) for one in (left, *others))
+        case ast.Call(func=ast.Name() as func, args=[given, _], keywords=[]):
+            return module.qualified_name(func) == "builtins.isinstance" and is_readable(given)
+    return is_computable(module, node)
+
+
+def _is_compared(module: Module, node: ast.expr) -> bool:
+    match node:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            return all(is_readable(one) for one in parts)
+        case ast.Call(func=ast.Name() as func, args=[given], keywords=[]):
+            if module.qualified_name(func) == "builtins.len":
+                return is_readable(given)
+    return is_computable(module, node)

@@ -11,7 +11,12 @@ def snake(name: str) -> str:
 
 
 def plural(name: str) -> str:
-    """Return the name of several: ``category`` becomes ``categories``."""
+    """Return the name of several: ``category`` becomes ``categories``.
+
+    What names several already gets a word for it: ``settings`` becomes ``settings_list``.
+    """
+    if re.search(r"[^siu]s$", name) and not name.endswith("status"):
+        return f"{name}_list"
     if re.search(r"[^aeiou]y$", name):
         return f"{name[:-1]}ies"
     if re.search(r"(s|x|z|ch|sh)$", name):
