@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.queries import Form, Gives
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sql_select_loop_to_batch.types import (
+    UNCHANGING,
     Family,
     compares_exactly,
     family_of,
     key_family,
+    may_be_none,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from hephaestus_rules.sql_select_loop_to_batch.items import Items
     from hephaestus_rules.sql_select_loop_to_batch.keys import Key
     from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
+
+
+#: The code of keys and columns whose types are known to differ.
+MISMATCH: Final = "other-type"
 
 
 class Batch(StrEnum):
@@ -55,27 +61,32 @@ def plan_of(
     batch = _batch(loop, shape, key)
     if isinstance(batch, Refusal):
         return batch
-    known = [_keyed(shape), unwritten, _bounded(items)]
+    given = never_null(loop, shape, key)
+    if isinstance(given, Refusal):
+        return given
+    known = [keyed(shape), unwritten, bounded(items)]
+    agreed = comparable(loop, shape, key)
     if batch is not Batch.PREFETCH:
-        agreed = _agreed(loop, shape, key)
         if isinstance(agreed, Refusal):
             return agreed
         known.append(agreed)
-    return Plan(loop, shape, key, items, batch, tuple(known))
+    elif isinstance(agreed, Refusal) and agreed.code == MISMATCH:
+        return agreed
+    return Plan(loop, shape, given, items, batch, tuple(known))
 
 
 def _batch(loop: Loop, shape: Shape, key: Key) -> Batch | Refusal:
     query = shape.query
+    column = shape.selected.column
+    if column is not None and column.type_name not in UNCHANGING:
+        message = f"values of {column.attribute} can be changed: two rounds would share one"
+        return Refusal("shared-values", message)
     if query.gives in (Gives.LIST, Gives.RESULT):
-        if not shape.is_whole:
-            return Refusal("column-lists", "lists of one column are not grouped")
-        if query.unique:
-            return Refusal("query-has-unique", "unique(): its rows are joined with others")
         return Batch.GROUPS
     if not shape.unique:
         message = f"several rows may have one {shape.key.column.attribute}: which is the first?"
         return Refusal("first-of-many", message)
-    proved = family_of(shape.key.column)
+    proved = family_of(shape.query.module, shape.key.column)
     same = proved is not None and proved == _given_family(loop, shape, key)
     is_here = any(one is query.whole for one in ast.walk(loop.node))
     if not is_here:  # one call away: what that function does stays as it is
@@ -85,19 +96,36 @@ def _batch(loop: Loop, shape: Shape, key: Key) -> Batch | Refusal:
     return Batch.BY_KEY
 
 
+def never_null(loop: Loop, shape: Shape, key: Key) -> Key | Refusal:
+    """Return *key*, asked for only where it is no None.
+
+    ``column == None`` finds the rows without a value, which no list of keys does.
+    """
+    if key.is_surely_given(loop):
+        return key
+    optional = may_be_none(loop.module, key.node)
+    if optional is not False and shape.key.column.nullable is not False:
+        column = shape.key.column.attribute
+        message = f"{ast.unparse(key.node)} may be None: that finds the rows without {column}"
+        return Refusal("null-key", message)
+    return key.if_given(loop) if optional else key
+
+
 def _given_family(loop: Loop, shape: Shape, key: Key) -> Family | None:
     """Return the family of the keys: as the loop has them, or as the function declares them."""
     here = key_family(loop.module, key.node)
     return here or key_family(shape.query.module, shape.key.value)
 
 
-def _keyed(shape: Shape) -> Precondition:
+def keyed(shape: Shape) -> Precondition:
+    """Say by which key each round asks."""
     column = f"{shape.key.model.name.rpartition('.')[2]}.{shape.key.column.attribute}"
     detail = f"{column} is unique" if shape.unique else f"all rows of one {column} are read"
     return Precondition("each item asks for one key", Established.PROVED, detail)
 
 
-def _bounded(items: Items) -> Precondition:
+def bounded(items: Items) -> Precondition:
+    """Say whether all keys fit into one statement."""
     name = "the database accepts all keys in one statement"
     if items.most is not None:
         return Precondition(name, Established.PROVED, f"there are {items.most} at the most")
@@ -105,11 +133,11 @@ def _bounded(items: Items) -> Precondition:
     return Precondition(name, Established.ASSUMED, detail)
 
 
-def _agreed(loop: Loop, shape: Shape, key: Key) -> Precondition | Refusal:
+def comparable(loop: Loop, shape: Shape, key: Key) -> Precondition | Refusal:
     """Say whether keys that are equal in the database are equal in Python."""
     name = "a key finds in the dictionary what it finds in the table"
     column = shape.key.column
-    family = family_of(column)
+    family = family_of(shape.query.module, column)
     given = _given_family(loop, shape, key)
     if family is None:
         message = f"{column.attribute} has a type whose values may be equal in other ways"
@@ -118,9 +146,7 @@ def _agreed(loop: Loop, shape: Shape, key: Key) -> Precondition | Refusal:
         message = f"the type of {ast.unparse(key.node)} is not known: 5 and '5' are one key there"
         return Refusal("key-type", message)
     if given is not family:
-        return Refusal(
-            "key-type", f"{column.attribute} holds {family}, and it is asked for {given}"
-        )
+        return Refusal(MISMATCH, f"{column.attribute} holds {family}, and is asked for {given}")
     if family is not Family.TEXT:
         return Precondition(name, Established.PROVED, f"both are {family}")
     exact = compares_exactly(loop.module)

@@ -6,9 +6,11 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.loops import Loop, is_readable
+from hephaestus_codemods.kit.expressions import flat_text_of
+from hephaestus_codemods.kit.loops import Loop, changed_in, is_readable
 from hephaestus_codemods.kit.names import fresh_name
 from hephaestus_codemods.kit.words import plural
+from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.nodes import Function
 from hephaestus_codemods.rule import Refusal
 
@@ -22,8 +24,16 @@ COLLECTIONS: Final = frozenset(
     | {"typing.Collection", "typing.Mapping", "sqlalchemy.orm.Mapped"}
 )
 #: Functions that give the same items each time when their arguments do.
-VIEWS: Final = frozenset({f"builtins.{name}" for name in ("enumerate", "zip", "reversed", "range")})
+VIEWS: Final = frozenset({f"builtins.{name}" for name in ("enumerate", "zip", "range")})
+#: Functions that give the items of their argument, perhaps in another order.
+REARRANGING: Final = frozenset(
+    f"builtins.{name}" for name in ("sorted", "reversed", "list", "tuple", "set", "frozenset")
+)
 MAPPING_VIEWS: Final = frozenset({"items", "values", "keys"})
+#: What SQLAlchemy gives that is asked, or gone through, once.
+FETCHED: Final = frozenset({kinds.QUERY, kinds.RESULT, kinds.SCALAR_RESULT})
+STREAMS: Final = frozenset({"typing.IO", "io.StringIO", "csv.DictReader", "csv.reader"})
+PORTIONS: Final = frozenset({"yield_per", "partitions", "stream", "iter_lines", "stream_results"})
 #: Fewer keys than this are not worth a batch.
 FEW: Final = 3
 
@@ -32,13 +42,15 @@ FEW: Final = 3
 class Items:
     """The text that gives the items; *setup* is a statement that has to stand before the loop.
 
-    With *renamed* the loop runs over the new variable. *known* says that it surely is a
+    *node* is the expression of the items where it is another than that of the loop. With *renamed*
+    the loop runs over the new variable. *known* says that it surely is a
     collection; *most* is how many items there are at the most, when the code says it.
     """
 
     text: str
     setup: str = ""
     renamed: bool = False
+    node: ast.expr | None = None
     known: bool = True
     most: int | None = None
 
@@ -46,8 +58,17 @@ class Items:
 def items_of(loop: Loop) -> Items | Refusal:
     """Return how the items of *loop* are collected, or why they cannot be."""
     module, node = loop.module, loop.iterable
+    changed = changed_in(loop, node)
+    if changed is not None:
+        message = f"the loop changes {ast.unparse(changed)} while it runs over it"
+        return Refusal("items-change", message)
+    if _is_streamed(module, node):
+        return Refusal("streamed", "the items come in portions: they may not fit in memory at once")
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return _literal(module, node)
+    inner = _rearranged(module, node)
+    if inner is not node and module.kind(inner) in COLLECTIONS and is_readable(inner):
+        return Items(module.source.segment(inner), node=inner)
     if _is_view(module, node) or (module.kind(node) in COLLECTIONS and is_readable(node)):
         return Items(module.source.segment(node))
     if isinstance(node, ast.Call) and module.qualified_name(node.func) in (
@@ -60,10 +81,24 @@ def items_of(loop: Loop) -> Items | Refusal:
         name = node.id
         return Items(name, f"{name} = list({name})", known=False)
     name = fresh_name(module, _wanted(loop), loop.place)
-    text = module.source.segment(node)
-    if module.kind(node) == "builtins.list":
+    text = flat_text_of(module, node)
+    if module.kind(node) == kinds.LIST:
         return Items(name, f"{name} = {text}", renamed=True)
+    if FETCHED & set(kinds.lineage(module.kind(node) or "")) and not isinstance(node, ast.Name):
+        wrapped = f"({text})" if isinstance(node, ast.Await) else text
+        return Items(name, f"{name} = {wrapped}.all()", renamed=True)
     return Items(name, f"{name} = list({text})", renamed=True, known=False)
+
+
+def _rearranged(module: Module, node: ast.expr) -> ast.expr:
+    """Return the collection whose items *node* has, perhaps in another order."""
+    while (
+        isinstance(node, ast.Call)
+        and len(node.args) == 1
+        and module.qualified_name(node.func) in REARRANGING
+    ):
+        node = node.args[0]
+    return node
 
 
 def _literal(module: Module, node: ast.List | ast.Tuple | ast.Set) -> Items | Refusal:
@@ -80,13 +115,21 @@ def _is_view(module: Module, node: ast.expr) -> bool:
         return False
     if isinstance(node.func, ast.Attribute) and node.func.attr in MAPPING_VIEWS and not node.args:
         owner = node.func.value
-        return module.kind(owner) in COLLECTIONS and is_readable(owner)
+        return module.kind(owner) in (None, *COLLECTIONS) and is_readable(owner)
     if module.qualified_name(node.func) not in VIEWS:
         return False
     return all(
         isinstance(one, ast.Constant) or (is_readable(one) and module.kind(one) in COLLECTIONS)
         for one in node.args
     )
+
+
+def _is_streamed(module: Module, node: ast.expr) -> bool:
+    """Say whether the items are read bit by bit on purpose."""
+    if module.kind(node) in STREAMS:
+        return True
+    names = (getattr(one, "attr", getattr(one, "arg", None)) for one in ast.walk(node))
+    return any(name in PORTIONS for name in names)
 
 
 def _is_own(module: Module, node: ast.Name) -> bool:

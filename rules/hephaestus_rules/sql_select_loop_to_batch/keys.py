@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.loops import Loop, assigned_in, is_condition, is_readable
+from hephaestus_codemods.kit.expressions import Where, flat_text_of
+from hephaestus_codemods.kit.loops import (
+    Loop,
+    assigned_in,
+    changed_in,
+    is_computable,
+    is_condition,
+)
+from hephaestus_codemods.project.classes import method
+from hephaestus_codemods.project.infer import value
+from hephaestus_codemods.project.source import LINE_END
+from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sql_select_loop_to_batch.reach import changed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +36,27 @@ class Key:
     given: ast.expr
     guards: tuple[str, ...] = ()
 
-    def is_item(self, loop: Loop) -> bool:
-        """Say whether the item itself is the key."""
-        if not isinstance(self.node, ast.Name) or not isinstance(loop.target, ast.Name):
-            return False
-        return self.node.id == loop.target.id and not self.guards
+    def is_surely_given(self, loop: Loop) -> bool:
+        """Say whether a condition lets no None through."""
+        text = flat_text_of(loop.module, self.node)
+        parts = {part for guard in self.guards for part in guard.split(" and ")}
+        return bool(parts & {text, f"{text} is not None"})
+
+    def if_given(self, loop: Loop) -> Key:
+        """Return the key, asked for only where it is not None."""
+        text = flat_text_of(loop.module, self.node)
+        return replace(self, guards=(*self.guards, f"{text} is not None"))
+
+
+#: Comparisons whose opposite is written with another operator.
+OPPOSITES: Final = {
+    ast.Is: "is not",
+    ast.IsNot: "is",
+    ast.In: "not in",
+    ast.NotIn: "in",
+    ast.Eq: "!=",
+    ast.NotEq: "==",
+}
 
 
 class _Unclear(Exception):
@@ -45,7 +73,7 @@ def key_of(whole: ast.expr, given: ast.expr, loop: Loop) -> Key | Refusal:
     """
     try:
         node = _over_items(loop, given)
-        guards = tuple(_guards(loop, whole))
+        guards = tuple(dict.fromkeys(_guards(loop, whole, node)))
     except _Unclear as unclear:
         return unclear.refusal
     return Key(node, given, guards)
@@ -59,10 +87,38 @@ def _over_items(loop: Loop, node: ast.expr) -> ast.expr:
             message = f"{node.id} is not known before the loop"
             raise _Unclear(Refusal("late-key", message))
         return _over_items(loop, assigned.value)
-    if not is_readable(node):
+    if not is_computable(loop.module, node):
         raise _Unclear(Refusal("computed-key", "the key is computed for each item"))
     _check_names(loop, node)
+    _check_attributes(loop, node)
     return node
+
+
+def _check_attributes(loop: Loop, node: ast.expr) -> None:
+    """Make sure that the parts of the key are stored values, and stay as they are."""
+    module = loop.module
+    changed = _changed(loop, node)
+    if changed is not None:
+        message = f"the loop changes {changed}, which the key is made of"
+        raise _Unclear(Refusal("late-key", message))
+    for one in ast.walk(node):
+        owner = value(module, one.value) if isinstance(one, ast.Attribute) else None
+        if not isinstance(owner, Instance) or not isinstance(owner.of, Class):
+            continue
+        if isinstance(one, ast.Attribute) and method(owner.of, one.attr).functions:
+            message = f"{one.attr} is a property, which computes the key for each item"
+            raise _Unclear(Refusal("computed-key", message))
+
+
+def _changed(loop: Loop, node: ast.expr) -> str | None:
+    """Return what the loop, or a function that it calls, changes of *node*."""
+    here = changed_in(loop, node)
+    if here is not None:
+        return ast.unparse(here)
+    parts = {ast.unparse(one) for one in ast.walk(node) if isinstance(one, ast.expr)}
+    calls = (one for one in loop.nodes() if isinstance(one, ast.Call))
+    found = (text for call in calls for text in changed_by(loop.module, call))
+    return next((text for text in found if text in parts), None)
 
 
 def _check_names(loop: Loop, node: ast.expr) -> None:
@@ -82,14 +138,17 @@ def _rebound(loop: Loop) -> set[str]:
     } & loop.targets
 
 
-def _guards(loop: Loop, whole: ast.expr) -> Iterator[str]:
-    """Yield the conditions under which the query is reached, as they read over the items."""
+def _guards(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
+    """Yield the conditions under which *whole* is reached, as they read over the items.
+
+    *given* is the key.
+    """
     module = loop.module
     for guard in loop.guards:
         if not any(one is whole for one in ast.walk(guard)):
             yield _condition(loop, guard, negated=False)
     if isinstance(loop.node, ast.For):
-        yield from _skipped(loop, whole)
+        yield from _skipped(loop, whole, given)
     child: ast.AST = whole
     found: list[tuple[ast.expr, bool]] = []
     for around in module.ancestors(whole):
@@ -114,47 +173,68 @@ def _guards(loop: Loop, whole: ast.expr) -> Iterator[str]:
         yield _condition(loop, test, negated=negated)
 
 
-def _skipped(loop: Loop, whole: ast.expr) -> Iterator[str]:
-    """Yield the conditions of ``if …: continue`` before the query."""
+def _skipped(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
+    """Yield the conditions of ``if …: continue`` and ``if …: raise`` before the query."""
     top = next(one for one in loop.body if any(inner is whole for inner in ast.walk(one)))
     for statement in loop.body[: loop.body.index(top)]:
-        if isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Continue):
-            if statement.orelse or (len(statement.body) > 1 and not _is_quiet(statement.body[:-1])):
-                continue
-            yield _condition(loop, statement.test, negated=True)
+        if not isinstance(statement, ast.If) or statement.orelse:
+            continue
+        match statement.body[-1]:
+            case ast.Continue():
+                yield _condition(loop, statement.test, negated=True)
+            case ast.Raise() | ast.Return():
+                if not is_condition(loop.module, statement.test) and _is_near(loop, given):
+                    continue  # the row is read in vain, before the error
+                yield _condition(loop, statement.test, negated=True)
 
 
-def _is_quiet(statements: list[ast.stmt]) -> bool:
-    return not any(isinstance(one, ast.Assign | ast.AugAssign) for one in statements)
+def _is_near(loop: Loop, node: ast.expr) -> bool:
+    """Say whether the key lies directly in the item, so that it can be read in any case."""
+    owner = node.value if isinstance(node, ast.Attribute | ast.Subscript) else node
+    return isinstance(owner, ast.Name) and owner.id in loop.targets
 
 
 def _condition(loop: Loop, node: ast.expr, *, negated: bool) -> str:
-    if not is_condition(node):
-        message = "it is asked only under a condition that is not known before the loop"
-        raise _Unclear(Refusal("conditional", message))
+    """Return *node*, or its opposite, as it reads over the items."""
     try:
-        _check_names(loop, node)
+        if is_condition(loop.module, node) and _changed(loop, node) is None:
+            return _negation(loop, node) if negated else _inlined(loop, node)
     except _Unclear:
-        message = "it is asked only under a condition that is not known before the loop"
-        raise _Unclear(Refusal("conditional", message)) from None
-    return negation(loop, node) if negated else loop.module.source.segment(node)
+        pass
+    message = "it is asked only under a condition that is not known before the loop"
+    raise _Unclear(Refusal("conditional", message))
 
 
-def negation(loop: Loop, node: ast.expr) -> str:
+def _negation(loop: Loop, node: ast.expr) -> str:
     """Return the text of ``not node``, as people write it."""
-    text = loop.module.source.segment(node)
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return loop.module.source.segment(operand)
-        case ast.Compare(ops=[ast.Is()]):
-            return _between(loop, node, "is not")
-        case ast.Compare(ops=[ast.IsNot()]):
-            return _between(loop, node, "is")
-        case ast.BoolOp() | ast.Compare():
-            return f"not ({text})"
-    return f"not {text}"
+            return _inlined(loop, operand)
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            opposite = OPPOSITES.get(type(operator))
+            if opposite is not None:
+                return f"{_inlined(loop, left)} {opposite} {_inlined(loop, right)}"
+    text = _inlined(loop, node)
+    return f"not ({text})" if isinstance(node, ast.BoolOp | ast.Compare) else f"not {text}"
 
 
-def _between(loop: Loop, node: ast.Compare, operator: str) -> str:
+def _inlined(loop: Loop, node: ast.expr) -> str:
+    """Return the text of *node* with variables of the body replaced by what was put into them."""
+    local = [
+        one
+        for one in ast.walk(node)
+        if isinstance(one, ast.Name) and one.id in loop.bound - loop.targets
+    ]
+    if not local:
+        _check_names(loop, node)
+        return flat_text_of(loop.module, node)
     source = loop.module.source
-    return f"{source.segment(node.left)} {operator} {source.segment(node.comparators[0])}"
+    start, end = source.span(node)
+    text = source.text[start:end]
+    for one in sorted(local, key=lambda found: source.span(found)[0], reverse=True):
+        first, last = source.span(one)
+        value = flat_text_of(loop.module, _over_items(loop, one), Where.OPERAND)
+        text = f"{text[: first - start]}{value}{text[last - start :]}"
+    if LINE_END.search(text):
+        raise _Unclear(Refusal("conditional", "the condition runs over several lines"))
+    return text

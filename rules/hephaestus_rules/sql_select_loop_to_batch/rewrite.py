@@ -5,17 +5,21 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.breaking import WIDTH, broken
-from hephaestus_codemods.kit.expressions import comments_in, text_of
+from hephaestus_codemods.kit.breaking import broken
+from hephaestus_codemods.kit.expressions import comments_in, flat_text_of
+from hephaestus_codemods.kit.names import is_free
 from hephaestus_codemods.kit.statements import delete_statement, insert_before
 from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project.queries import Form
+from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
 from hephaestus_rules.sql_select_loop_to_batch.forms import Batch, Plan
 from hephaestus_rules.sql_select_loop_to_batch.statement import Statement
+from hephaestus_rules.sql_select_loop_to_batch.types import column_at
 
 if TYPE_CHECKING:
     from hephaestus_codemods.kit.loops import Loop
+    from hephaestus_codemods.project.module import Module
     from hephaestus_rules.sql_select_loop_to_batch.items import Items
     from hephaestus_rules.sql_select_loop_to_batch.keys import Key
 
@@ -75,7 +79,9 @@ class _Writer:
 
     def _got(self) -> str:
         wait = "await " if self.query.is_async else ""
-        key = text_of(self.module, self.plan.key.given)
+        key = flat_text_of(self.module, self.plan.key.given)
+        if self.query.session is None:
+            return f"{self.asked.entity}.query.get({key})"
         text = f"{wait}{self.asked.session}.get({self.asked.entity}, {key})"
         return f"({text})" if wait and self._is_operand() else text
 
@@ -84,21 +90,46 @@ class _Writer:
         noun, column = asked.noun, shape.key.column.attribute
         if shape.selected.column is not None:
             value = shape.selected.column.attribute
-            name = asked.fresh(f"{plural(value)}_by_{column}")
+            name = self._answer(value)
             sent = asked.sent(f"{asked.entity}.{column}, {asked.entity}.{value}")
             sent = f"({sent})" if self.query.is_async else sent
             return self._assigned(name, f"dict({sent}.all())"), self._looked_up(name)
-        name = asked.fresh(f"{plural(noun)}_by_{column}")
-        return by_key(name, noun, column, asked.sent(), self.column), self._looked_up(name)
+        name = self._answer(noun)
+        text = by_key(name, noun, column, asked.sent(), self.column, asked.width)
+        return text, self._looked_up(name)
+
+    def _answer(self, noun: str) -> str:
+        """Return a name for the dictionary; where it is taken, one that says whose keys it has."""
+        column = self.plan.shape.key.column.attribute
+        key = self.plan.key.node
+        role = key.attr.removesuffix("_id") if isinstance(key, ast.Attribute) else ""
+        role = "" if role == getattr(key, "attr", "") else role
+        wanted, other = f"{plural(noun)}_by_{column}", f"{plural(role)}_by_{column}"
+        place = self.loop.place
+        if role and not is_free(self.module, wanted, place) and is_free(self.module, other, place):
+            return other
+        return self.asked.fresh(wanted)
 
     def _looked_up(self, name: str) -> str:
-        return f"{name}.get({text_of(self.module, self.plan.key.given)})"
+        return f"{name}.get({flat_text_of(self.module, self.plan.key.given)})"
 
     def _groups(self) -> tuple[str, str | None]:
-        noun, column = self.asked.noun, self.plan.shape.key.column.attribute
-        name = self.asked.fresh(f"{plural(noun)}_by_{column}")
+        shape = self.plan.shape
+        column = shape.selected.column
+        noun = column.attribute if column is not None else self.asked.noun
+        name = self._answer(noun)
         text = groups(self.asked, name, self.column)
-        return text, f"{name}[{text_of(self.module, self.plan.key.given)}]"
+        found = f"{name}[{flat_text_of(self.module, self.plan.key.given)}]"
+        is_shared = not _is_only_read(self.module, self.query.whole) and not self._is_own_key()
+        return text, f"list({found})" if is_shared else found
+
+    def _is_own_key(self) -> bool:
+        """Say whether each item has a key of its own: that of its table."""
+        key = self.plan.key.node
+        if not isinstance(key, ast.Attribute) or not isinstance(key.value, ast.Name):
+            return False
+        column = column_at(self.module, key)
+        return column is not None and column.primary_key
 
     def _is_operand(self) -> bool:
         parent = self.module.parents.get(self.query.whole)
@@ -107,37 +138,105 @@ class _Writer:
         )
 
     def _assigned(self, name: str, value: str) -> str:
-        return f"{name} = {broken(value, self.column, len(name) + 3)}"
+        return f"{name} = {broken(value, self.column, len(name) + 3, self.asked.width)}"
 
 
-def by_key(name: str, noun: str, column: str, sent: str, indent: int) -> str:
+def by_key(name: str, noun: str, column: str, sent: str, indent: int, width: int) -> str:
     """Return the statement that makes a dictionary from key to object."""
-    one = f"{name} = {{{noun}.{column}: {noun} for {noun} in {sent}}}"
-    if indent + len(one) <= WIDTH:
-        return one
-    head = f"    for {noun} in "
-    lines = broken(sent, indent + 4, len(head) - 4).replace("\n", "\n    ")
-    return f"{name} = {{\n    {noun}.{column}: {noun}\n{head}{lines}\n}}"
+    made = f"{{{noun}.{column}: {noun} for {noun} in {sent}}}"
+    return f"{name} = {broken(made, indent, len(name) + 3, width)}"
 
 
 def groups(asked: Statement, name: str, indent: int) -> str:
-    """Return the statements that make a dictionary from key to the list of its objects."""
-    noun, column = asked.noun, asked.shape.key.column.attribute
+    """Return the statements that make a dictionary from key to the list of what is read."""
+    key, value = asked.shape.key.column.attribute, asked.shape.selected.column
     made = asked.named("collections.defaultdict")
-    head = f"for {noun} in "
-    sent = broken(asked.sent(), indent, len(head) + 1)
-    return f"{name} = {made}(list)\n{head}{sent}:\n    {name}[{noun}.{column}].append({noun})"
+    if value is None:
+        names = (asked.noun, "found", "row")
+        free = (name for name in names if is_free(asked.module, name, asked.place))
+        one = next(free, None) or asked.fresh(asked.noun)
+        head, added, read = f"for {one} in ", f"    {name}[{one}.{key}].append({one})", None
+    else:
+        first, second = asked.fresh(key), asked.fresh(value.attribute)
+        second = f"{second}_value" if first == second else second
+        head, added = f"for {first}, {second} in ", f"    {name}[{first}].append({second})"
+        read = f"{asked.entity}.{key}, {asked.entity}.{value.attribute}"
+    sent = broken(asked.sent(read), indent, len(head), asked.width, tail=1)
+    return f"{name} = {made}(list)\n{head}{sent}:\n{added}"
+
+
+#: Functions that only go through what they are given.
+GOING_THROUGH: Final = frozenset(
+    f"builtins.{name}"
+    for name in (
+        *("len", "list", "tuple", "set", "frozenset", "sorted", "sum", "min", "max"),
+        *("any", "all", "bool", "dict", "enumerate"),
+    )
+)
+
+
+def _is_only_read(module: Module, node: ast.expr) -> bool:
+    """Say whether the list *node* is gone through and then forgotten."""
+    parent = module.parents.get(node)
+    match parent:
+        case ast.For(iter=given) | ast.comprehension(iter=given):
+            return given is node
+        case ast.Call(func=ast.Name() as func):
+            return module.qualified_name(func) in GOING_THROUGH
+        case ast.Call(func=ast.Attribute(attr="extend" | "join" | "update")):
+            return True
+        case ast.If() | ast.IfExp() | ast.UnaryOp() | ast.Compare() | ast.Starred():
+            return not (isinstance(parent, ast.IfExp) and node is not parent.test)
+        case ast.Subscript(value=value, ctx=ast.Load()):
+            return value is node and not isinstance(parent.slice, ast.Slice)
+        case ast.Assign(targets=[ast.Name() as target]):
+            binding = only_binding(module, target)
+            reads = reads_of(module, binding) if binding is not None else None
+            return reads is not None and all(_is_only_read(module, one) for one in reads)
+    return False
 
 
 def collected(loop: Loop, key: Key, items: Items) -> str:
     """Return the text of all keys."""
-    if key.is_item(loop):
-        is_plain = loop.module.kind(loop.iterable) in PLAIN_COLLECTIONS
-        return items.text if items.setup or is_plain else f"list({items.text})"
-    target = loop.module.source.segment(loop.target)
-    guards = "".join(f" if {one}" for one in key.guards)
-    wanted = loop.module.source.segment(key.node)
-    return f"{{{wanted} for {target} in {items.text}{guards}}}"
+    module = loop.module
+    wanted = flat_text_of(module, key.node)
+    target, given, node = _needed_part(loop, key, items)
+    if wanted == target and not key.guards:
+        is_plain = node is not None and module.kind(node) in PLAIN_COLLECTIONS
+        return given if items.setup or is_plain else f"list({given})"
+    several = len(key.guards) > 1
+    guards = " and ".join(f"({one})" if several and " or " in one else one for one in key.guards)
+    guards = f" if {guards}" if guards else ""
+    return f"{{{wanted} for {target} in {given}{guards}}}"
+
+
+def _needed_part(loop: Loop, key: Key, items: Items) -> tuple[str, str, ast.expr | None]:
+    """Return what the keys are collected from: target, text and expression of the items.
+
+    Where the loop numbers its items, or has keys and values, one of them may be enough.
+    """
+    module, target, node = loop.module, loop.target, items.node or loop.iterable
+    whole = module.source.segment(target), items.text, None if items.setup else node
+    if items.setup or not isinstance(node, ast.Call) or not isinstance(target, ast.Tuple):
+        return whole
+    read = {one.id for one in ast.walk(key.node) if isinstance(one, ast.Name)}
+    for guard in key.guards:
+        read |= {one.id for one in ast.walk(ast.parse(guard)) if isinstance(one, ast.Name)}
+    first, second, *rest = target.elts
+    needs = [
+        bool(read & {one.id for one in ast.walk(part) if isinstance(one, ast.Name)})
+        for part in (first, second)
+    ]
+    if rest or all(needs):
+        return whole
+    if isinstance(node.func, ast.Name) and node.func.id == "enumerate" and needs[1]:
+        return module.source.segment(second), module.source.segment(node.args[0]), node.args[0]
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "items":
+        owner = module.source.segment(node.func.value)
+        if needs[0]:
+            return module.source.segment(first), owner, node.func.value
+        return module.source.segment(second), f"{owner}.values()", None
+    return whole
 
 
 def before_loop(loop: Loop, items: Items, text: str) -> tuple[Edit, ...]:

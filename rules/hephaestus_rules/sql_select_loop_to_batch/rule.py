@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.loops import Loop, loop_around, runs_first
 from hephaestus_codemods.project.queries import Form, Gives, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
+from hephaestus_rules.sql_select_loop_to_batch.apart import apart
 from hephaestus_rules.sql_select_loop_to_batch.away import (
     Asked,
     asked_in_loops,
@@ -34,22 +36,27 @@ MESSAGE = "one statement for each item: ask for all of them before the loop"
 
 def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
     """Yield every query that a loop sends for each item: with its batch, or why it has none."""
-    for query, loop in queries_in_loops(module):
-        if is_prefetched(query, loop):
-            continue
-        planned = planned_here(query, loop)
-        if isinstance(planned, Refusal):
-            yield refuse(query.whole, planned.code, planned.message)
+    found = [
+        (_here(query, loop), loop)
+        for query, loop in queries_in_loops(module)
+        if not is_prefetched(query, loop)
+    ]
+    found += [(_away(asked, loop), loop) for asked, loop in asked_in_loops(module)]
+    for finding, loop in found:
+        around = set(module.ancestors(loop.node))
+        outer = [one.change for one, other in found if other.node in around and one.change]
+        if finding.change is None or not outer:
+            yield finding
         else:
-            yield Finding(
-                query.whole,
-                MESSAGE,
-                Safety.SAFE,
-                planned.preconditions,
-                change=partial(rewritten, planned),
-            )
-    for asked, loop in asked_in_loops(module):
-        yield _away(asked, loop)
+            yield replace(finding, change=partial(apart, finding.change, loop, outer))
+
+
+def _here(query: Query, loop: Loop) -> Finding:
+    planned = planned_here(query, loop)
+    if isinstance(planned, Refusal):
+        return refuse(query.whole, planned.code, planned.message)
+    change = partial(rewritten, planned)
+    return Finding(query.whole, MESSAGE, Safety.SAFE, planned.preconditions, change=change)
 
 
 def _away(asked: Asked, loop: Loop) -> Finding:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
-from hephaestus_codemods.project.queries import Form, Gives
+from hephaestus_codemods.project.callgraph import resolve
+from hephaestus_codemods.project.queries import Gives, model_at
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hephaestus_codemods.project.queries import Equals, Query, Selected
+    from hephaestus_codemods.project.queries import Equals, Link, Query, Selected
 
 #: Methods of a query that say nothing about which rows there are, or in which order.
 HARMLESS: Final = frozenset({"options", "execution_options"})
+#: Execution options with which loaded objects are overwritten, or rows come in portions.
+ANEW: Final = frozenset({"populate_existing", "yield_per", "stream_results", "autoflush", None})
 #: Methods that make it another question; the message says what they do.
 OTHER_QUESTIONS: Final = {
     "with_for_update": "it locks the row it reads: locks are taken one by one on purpose",
@@ -60,6 +63,17 @@ class Shape:
         names = tuple(column.attribute for column in key.model.primary_key)
         return names == (key.column.attribute,) and len(query.equals) == 1 and not query.others
 
+    def is_dropped(self, link: Link) -> bool:
+        """Say whether *link* makes no difference for one row, and would for many."""
+        if not self.unique or self.query.gives is not Gives.ONE_OR_NONE:
+            return False
+        return link.name == "order_by" or (link.name == "limit" and _is_one(link.call))
+
+
+def _is_one(call: ast.Call) -> bool:
+    given = call.args[0] if len(call.args) == 1 else None
+    return isinstance(given, ast.Constant) and given.value == 1
+
 
 def shape_of(query: Query, varies: Callable[[ast.AST], bool]) -> Shape | Refusal:
     """Return the shape of *query*, or why it has none that can be batched.
@@ -73,6 +87,9 @@ def shape_of(query: Query, varies: Callable[[ast.AST], bool]) -> Shape | Refusal
     given = [one for link in query.links for one in (*link.call.args, *link.call.keywords)]
     if any(varies(one) for one in given):
         return Refusal("varying-query", "the query itself changes from item to item")
+    if query.session is not None and (varies(query.session) or _is_made(query.session)):
+        message = f"{ast.unparse(query.session)} may be another session for each item"
+        return Refusal("session-per-item", message)
     if not varying:
         return _unkeyed(query, varies)
     if len(varying) > 1:
@@ -80,33 +97,42 @@ def shape_of(query: Query, varies: Callable[[ast.AST], bool]) -> Shape | Refusal
         return Refusal("composite-key", f"{names} change together: an IN of pairs is needed")
     if query.selected is None or len(query.selected) != 1:
         return Refusal("several-columns", "it reads several things, or something computed")
-    refusal = _other_question(query)
-    if refusal is not None:
-        return refusal
     key, selected = varying[0], query.selected[0]
-    if key.model != selected.model:
-        return Refusal("foreign-key", "the key belongs to another table than what is read")
-    if query.session is None:
-        return Refusal("no-session", "which session Model.query uses cannot be seen")
+    if any(one.model != selected.model for one in query.equals):
+        return Refusal("foreign-key", "the condition is about another table than what is read")
     known = (one.column.attribute for one in query.equals)
-    return Shape(query, key, selected, key.model.is_unique(*known))
+    shape = Shape(query, key, selected, key.model.is_unique(*known))
+    return _other_question(shape) or shape
+
+
+def _is_made(session: ast.expr) -> bool:
+    """Say whether the session comes out of a call, which may make a new one each time."""
+    return any(isinstance(one, ast.Call) for one in ast.walk(session))
 
 
 def _unkeyed(query: Query, varies: Callable[[ast.AST], bool]) -> Refusal:
     if query.others and not query.equals:
         return Refusal("not-by-key", "its condition compares no column with a value of the item")
-    if any(varies(node) for node in ast.walk(query.whole)):
+    own = {one.id for step in query.steps for one in ast.walk(step) if _is_bound(one)}
+    read = [one for one in ast.walk(query.whole) if isinstance(one, ast.Name)]
+    if any(varies(one) for one in read if one.id not in own):
         return Refusal("varying-query", "the query itself changes from item to item")
     return Refusal("same-each-time", "it asks the same for every item: it could move out as it is")
 
 
-def _other_question(query: Query) -> Refusal | None:
+def _is_bound(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _other_question(shape: Shape) -> Refusal | None:
+    query = shape.query
+    many = query.gives in (Gives.LIST, Gives.RESULT)
     for link in query.links:
-        if link.name in HARMLESS:
+        if link.name == "execution_options" and _reads_anew(link.call):
+            return Refusal("query-has-execution-options", "it reads loaded objects anew each time")
+        if link.name in HARMLESS or (link.name == "order_by" and many) or shape.is_dropped(link):
             continue
         if link.name == "order_by":
-            if query.gives in (Gives.LIST, Gives.RESULT):
-                continue
             return Refusal("first-of-many", "the order decides which row is the first")
         why = OTHER_QUESTIONS.get(link.name, "what it does to the rows is not known")
         return Refusal(f"query-has-{link.name.replace('_', '-')}", f"{link.name}(): {why}")
@@ -116,6 +142,26 @@ def _other_question(query: Query) -> Refusal | None:
     if query.gives is Gives.ONE:
         message = "it raises when there is no row: that has to happen in the loop, as today"
         return Refusal("must-raise", message)
-    if query.rows and query.form is not Form.LEGACY:
+    if query.rows:
         return Refusal("rows-wanted", "its result holds rows, not objects or values")
+    return _unclear_condition(shape)
+
+
+def _reads_anew(call: ast.Call) -> bool:
+    return any(one.arg in ANEW for one in call.keywords) or bool(call.args)
+
+
+def _unclear_condition(shape: Shape) -> Refusal | None:
+    """Return why a condition may join another table, or may not be the same each time."""
+    module = shape.query.module
+    for condition in shape.query.others:
+        for node in ast.walk(condition):
+            if isinstance(node, ast.Attribute):
+                found = model_at(module, node.value)
+                if found is not None and found != shape.selected.model:
+                    message = f"{ast.unparse(node)} in a condition belongs to another table"
+                    return Refusal("foreign-key", message)
+            if isinstance(node, ast.Call) and resolve(module, node).functions:
+                message = f"{ast.unparse(node.func)}() in a condition may give something else"
+                return Refusal("varying-condition", message)
     return None

@@ -6,11 +6,12 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.expressions import Where, text_of
+from hephaestus_codemods.kit.expressions import Where, flat_text_of, text_of
 from hephaestus_codemods.kit.names import fresh_name, name_for
 from hephaestus_codemods.kit.words import snake
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.queries import Form
+from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import CannotEdit, Import
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Statement:
     @property
     def is_query(self) -> bool:
         """Whether the file writes ``session.query(…)`` where it asks."""
-        if self.query.form is Form.LEGACY:
+        if self.query.form is Form.LEGACY or self.query.session is None:
             return True
         if self.query.form is Form.SELECT or self.query.is_async or self._is_sqlmodel:
             return False
@@ -71,6 +72,11 @@ class Statement:
     @property
     def _is_sqlmodel(self) -> bool:
         return self.query.session is not None and self.module.kind(self.query.session) in SQLMODELS
+
+    @property
+    def width(self) -> int:
+        """How long a line may be here."""
+        return line_length(self.module.project, self.module.path)
 
     def named(self, qualified: str) -> str:
         """Return how *qualified* is written here."""
@@ -85,12 +91,15 @@ class Statement:
         """Return *name*, or one like it that means nothing here yet."""
         return fresh_name(self.module, name, self.place)
 
-    def sent(self, columns: str | None = None) -> str:
-        """Return the expression that asks and gives the rows; *columns* is what it reads."""
-        statement = self._statement(columns or self.entity)
+    def sent(self, columns: str | None = None, then: str = "", *, rows: bool = True) -> str:
+        """Return the expression that asks and gives the rows; *columns* is what it reads.
+
+        *then* is called on the query at its end. Without *rows*, one column gives plain values.
+        """
+        statement = self._statement(columns or self.entity) + then
         if self.is_query:
             return statement
-        rows = columns is not None
+        rows = rows and columns is not None
         verb = "exec" if self._is_sqlmodel and (self.query.exec or not rows) else None
         verb = verb or ("execute" if rows else "scalars")
         wait = "await " if self.query.is_async else ""
@@ -104,33 +113,47 @@ class Statement:
         key = f"{self.entity}.{shape.key.column.attribute}"
         wanted = f"{self._column(key)}.in_({self.keys})"
         condition = "filter" if self.is_query else "where"
-        text = f"{self.session}.query({read})" if self.is_query else f"{self._select}({read})"
+        text = self._start(read)
         placed = False
         for link in self.query.chain:
-            arguments = [text_of(self.module, one) for one in link.call.args]
+            if shape.is_dropped(link):
+                continue
+            arguments = [flat_text_of(self.module, one) for one in link.call.args]
             if link.name in ("filter", "where") and self._holds_key(link.call):
-                arguments = [
-                    wanted if one is shape.key.node else text_of(self.module, one)
-                    for one in link.call.args
-                ]
-                if wanted not in arguments:
-                    raise CannotEdit("the key stands inside another condition")
+                arguments = [self._with_keys(one, wanted) for one in link.call.args]
                 placed = True
             elif link.name == "filter_by":
                 kept = [one for one in link.call.keywords if one is not shape.key.node]
-                arguments = [self.module.source.segment(one) for one in kept]
+                arguments = [flat_text_of(self.module, one) for one in kept]
                 if len(kept) < len(link.call.keywords):
                     text += f".{condition}({wanted})"
                     placed = True
                     if not arguments:
                         continue
             else:
-                arguments += [self.module.source.segment(one) for one in link.call.keywords]
+                arguments += [flat_text_of(self.module, one) for one in link.call.keywords]
             text += f".{link.name}({', '.join(arguments)})"
         return text if placed else f"{text}.{condition}({wanted})"
 
+    def _start(self, read: str) -> str:
+        if not self.is_query:
+            return f"{self._select}({read})"
+        if self.query.session is None:  # M.query of a scoped session
+            return f"{self.entity}.query"
+        return f"{self.session}.query({read})"
+
     def _holds_key(self, call: ast.Call) -> bool:
-        return any(one is self.shape.key.node for one in ast.walk(call))
+        return any(one is self.shape.key.node for arg in call.args for one in ast.walk(arg))
+
+    def _with_keys(self, condition: ast.expr, wanted: str) -> str:
+        """Return *condition* with *wanted* in the place of the comparison with the key."""
+        key, text = self.shape.key.node, flat_text_of(self.module, condition)
+        if not any(one is key for one in ast.walk(condition)):
+            return text
+        old = flat_text_of(self.module, key)
+        if text.count(old) != 1:
+            raise CannotEdit("the key stands inside a condition that is not understood")
+        return text.replace(old, wanted)
 
     @property
     def _select(self) -> str:

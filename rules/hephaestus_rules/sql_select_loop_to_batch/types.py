@@ -6,12 +6,15 @@ import ast
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from packaging.version import Version
+
 from hephaestus_codemods.project.infer import value
 from hephaestus_codemods.project.values import Class, Instance
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.models import Column
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.scopes import Binding
 
 
 class Family(StrEnum):
@@ -32,7 +35,9 @@ FAMILIES: Final = {
         ("builtins.int", "sqlalchemy.Integer", "sqlalchemy.BigInteger", "sqlalchemy.SmallInteger"),
         Family.NUMBER,
     ),
-    **dict.fromkeys(("sqlalchemy.INTEGER", "sqlalchemy.BIGINT"), Family.NUMBER),
+    **dict.fromkeys(
+        ("sqlalchemy.INTEGER", "sqlalchemy.BIGINT", "sqlalchemy.SMALLINT"), Family.NUMBER
+    ),
     **dict.fromkeys(
         ("uuid.UUID", "sqlalchemy.Uuid", "sqlalchemy.UUID", "sqlalchemy.dialects.postgresql.UUID"),
         Family.UUID,
@@ -41,7 +46,26 @@ FAMILIES: Final = {
         ("builtins.str", "sqlalchemy.String", "sqlalchemy.Text", "sqlalchemy.VARCHAR"),
         Family.TEXT,
     ),
+    **dict.fromkeys(
+        ("sqlalchemy.TEXT", "sqlalchemy.Unicode", "sqlalchemy.UnicodeText"), Family.TEXT
+    ),
+    "sqlmodel.AutoString": Family.TEXT,
+    "sqlmodel.sql.sqltypes.AutoString": Family.TEXT,
 }
+#: Types whose values nobody can change, so that two rounds may share one.
+UNCHANGING: Final = frozenset(
+    {*FAMILIES, "builtins.bool", "builtins.float", "builtins.bytes", "decimal.Decimal"}
+    | {"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta"}
+    | {
+        f"sqlalchemy.{name}"
+        for name in (
+            *("Boolean", "Float", "Double", "Numeric", "DateTime", "Date", "Time", "Interval"),
+            *("LargeBinary", "Enum", "BOOLEAN", "FLOAT", "NUMERIC", "TIMESTAMP", "DATE", "TIME"),
+        )
+    }
+)
+#: From this version on, a UUID of PostgreSQL is an object unless told otherwise.
+UUID_OBJECTS: Final = Version("2.0")
 #: Drivers of databases that take text as equal whatever its case, unless told otherwise.
 CASELESS: Final = (
     *("pymysql", "mysqlclient", "aiomysql", "asyncmy", "mysql-connector-python", "mariadb"),
@@ -51,28 +75,101 @@ EXACT: Final = (
     *("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
     "aiosqlite",
 )
+#: What a URL of a database that compares case by case begins with.
+EXACT_URLS: Final = (b"postgresql", b"postgres://", b"sqlite:", b"sqlite+")
 
 
-def family_of(column: Column) -> Family | None:
+def family_of(module: Module, column: Column) -> Family | None:
     """Return the family of a column's values, or None when equality is not known."""
-    return FAMILIES.get(column.type_name or "")
+    found = FAMILIES.get(column.type_name or "")
+    options = dict(column.type_options)
+    if found is Family.TEXT and "collation" in options:
+        return None
+    if found is Family.UUID and not _makes_objects(module, column.type_name or "", options):
+        return None
+    return found
+
+
+def _makes_objects(module: Module, name: str, options: dict[str, object]) -> bool:
+    """Say whether a column of UUIDs gives objects; as text they are not equal to those."""
+    if "as_uuid" in options:
+        return options["as_uuid"] is True
+    if name != "sqlalchemy.dialects.postgresql.UUID":
+        return True
+    floor = module.project.target.version_floor("sqlalchemy", module.path)
+    return floor is not None and floor >= UUID_OBJECTS
 
 
 def key_family(module: Module, node: ast.expr) -> Family | None:
     """Return the family of the values of *node*, as far as the code says it."""
     if isinstance(node, ast.Attribute):
-        owner = value(module, node.value)
-        if isinstance(owner, Instance) and isinstance(owner.of, Class):
-            model = module.project.model(owner.of.name, module.path)
-            column = model.column(node.attr) if model is not None else None
-            if column is not None:
-                return family_of(column)
+        found = column_at(module, node)
+        if found is not None:
+            return family_of(module, found)
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        return FAMILIES.get(module.qualified_name(node.func) or "")
     return FAMILIES.get(module.kind(node) or "")
 
 
+def column_at(module: Module, node: ast.Attribute) -> Column | None:
+    """Return the column that *node* reads of a mapped object."""
+    owner = value(module, node.value)
+    if not isinstance(owner, Instance) or not isinstance(owner.of, Class):
+        return None
+    model = module.project.model(owner.of.name, module.path)
+    return model.column(node.attr) if model is not None else None
+
+
+def may_be_none(module: Module, node: ast.expr) -> bool | None:
+    """Say whether the code allows None for *node*; None when it says nothing about it."""
+    if isinstance(node, ast.Call):
+        return False if module.qualified_name(node.func) in FAMILIES else None
+    if isinstance(node, ast.Attribute):
+        column = column_at(module, node)
+        if column is not None:
+            return column.nullable
+        owner = value(module, node.value)
+        if isinstance(owner, Instance) and isinstance(owner.of, Class):
+            return _of_member(owner.of, node.attr)
+        return None
+    return _of_variable(module, node) if isinstance(node, ast.Name) else None
+
+
+def _of_member(cls: Class, name: str) -> bool | None:
+    bindings = cls.module.scopes.bound(cls.node).get(name, [])
+    return _annotated(bindings[0]) if len(bindings) == 1 else None
+
+
+def _of_variable(module: Module, node: ast.Name) -> bool | None:
+    found = module.scopes.lookup(node.id, node)
+    if found is None or len(found[1]) != 1:
+        return None
+    binding = found[1][0]
+    if binding.annotation is not None or binding.value is None:
+        return _annotated(binding)
+    names = [one for one in ast.walk(binding.value) if isinstance(one, ast.Name)]
+    told = [_of_variable(module, one) for one in names if not _is_called(module, one)]
+    return None if not told or None in told else any(told)
+
+
+def _is_called(module: Module, node: ast.Name) -> bool:
+    parent = module.parents.get(node)
+    return isinstance(parent, ast.Call) and parent.func is node
+
+
+def _annotated(binding: Binding) -> bool | None:
+    """Read an annotation, of an object or of the collection that it comes from."""
+    if binding.annotation is None:
+        return None
+    text = ast.unparse(binding.annotation)
+    return any(word in text for word in ("None", "Optional", "Any"))
+
+
 def compares_exactly(module: Module) -> bool | None:
-    """Say whether the database tells ``a`` from ``A``; None when no manifest names its driver."""
+    """Say whether the database tells ``a`` from ``A``; None when nothing names the database."""
     target = module.project.target
     if any(target.has(name, module.path) for name in CASELESS):
         return False
-    return True if any(target.has(name, module.path) for name in EXACT) else None
+    if any(target.has(name, module.path) for name in EXACT):
+        return True
+    return True if next(module.project.modules_with(*EXACT_URLS), None) is not None else None
