@@ -163,8 +163,10 @@ def _crash_report() -> str:
     import tempfile  # noqa: PLC0415  # only on the way out
     import traceback  # noqa: PLC0415
 
+    from hephaestus_codemods.report.redact import redact  # noqa: PLC0415
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="hcodemod-crash-", suffix=".txt", delete=False
     ) as file:
-        file.write(traceback.format_exc())
+        file.write(redact(traceback.format_exc()))
     return f"The details are in {file.name}; please report them."

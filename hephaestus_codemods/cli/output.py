@@ -1,4 +1,4 @@
-"""Where output goes: data to stdout, everything for people to stderr, nothing unescaped."""
+"""Where output goes: data to stdout, words to stderr; escaped, and without the target's secrets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from hephaestus_codemods.errors import TargetError
+from hephaestus_codemods.report.redact import redact
 from hephaestus_codemods.report.terminal import printable
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ def data(content: bytes) -> None:
 
 def listed(lines: Iterable[str]) -> None:
     """Write a line each to stdout."""
-    data("".join(f"{printable(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    shown = "".join(f"{printable(redact(line))}\n" for line in lines)
+    data(shown.encode("utf-8", "backslashreplace"))
 
 
 def told(text: str) -> None:
     """Say something to the person at the terminal; its line breaks are ours."""
-    lines = (printable(line) for line in text.split("\n"))
+    lines = (printable(redact(line)) for line in text.split("\n"))
     with unread(sys.stderr):
         sys.stderr.write("\n".join(lines) + "\n")

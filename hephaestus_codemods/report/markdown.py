@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from hephaestus_codemods.report.model import Report, SiteEntry
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&$-])")
-#: What would make a host link, mention or close something.
-AUTOMATIC = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
+#: What would make a host link, mention or close something, up to where a word joiner stops it.
+AUTOMATIC = re.compile(r"(?i)\b(?:https?|ftp|mailto|www)(?=[:.])|@(?=\w)|#(?=\d)|\bGH(?=-\d)")
+JOINER = "\N{WORD JOINER}"
 
 
 def dumps(report: Report) -> bytes:
@@ -27,7 +28,7 @@ def dumps(report: Report) -> bytes:
 def text(value: str) -> str:
     """Escape *value* so that it shows as it is, on one line, and links to nothing."""
     shown = printable(redact(value)).replace("\n", "\\n")
-    return AUTOMATIC.sub("\\1\u2060", SPECIAL.sub(r"\\\1", shown))
+    return SPECIAL.sub(r"\\\1", AUTOMATIC.sub(rf"\g<0>{JOINER}", shown))
 
 
 def code(value: str) -> str:

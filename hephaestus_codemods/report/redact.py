@@ -21,6 +21,8 @@ KNOWN = re.compile(
 )
 #: A name or an expression on the right-hand side is no secret.
 EXPRESSION = re.compile(r"^(?:[A-Za-z_][\w.]*(?:[(\[].*)?|None|True|False|str|\$\{?\w+\}?)$")
+#: ... unless it reads like something that a machine made up.
+MADE_UP = re.compile(r"^(?=[^\d]*\d)[\w+/=-]{6,}$")
 
 
 def redact(text: str) -> str:
@@ -31,6 +33,7 @@ def redact(text: str) -> str:
 
 
 def _masked(match: re.Match[str]) -> str:
-    if not match["quote"] and EXPRESSION.match(match["value"]):
+    value = match["value"]
+    if not match["quote"] and EXPRESSION.match(value) and not MADE_UP.match(value):
         return match.group()
     return f"{match['head']}{match['quote']}{MASK}{match['quote']}"
