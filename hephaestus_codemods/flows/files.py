@@ -15,7 +15,7 @@ from hephaestus_codemods.engine import cache as caching
 from hephaestus_codemods.engine.workers import is_exhaustion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 #: Locks are data, and may be larger than any file that is parsed.
 MOST_BYTES = 20_000_000
@@ -88,26 +88,29 @@ def _walked(root: Path) -> Iterator[str]:
                 yield f"{folder}{entry.name}"
 
 
-def cache_file(root: Path) -> Path:
-    """Return where the findings for *root* are kept: with the user, never with the target."""
+def cache_file(root: Path, rules: Iterable[str]) -> Path:
+    """Return where the findings of *rules* in *root* are kept: with the user, not the target.
+
+    Each choice of rules has its own file, so that a commit hook with one rule and a scan with all
+    do not forget each other's findings.
+    """
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
-    return Path(home) / "hcodemod" / f"{name}.json"
+    key = os.fsencode("\0".join((str(root), *sorted(rules))))
+    return Path(home) / "hcodemod" / f"{hashlib.sha256(key).hexdigest()[:24]}.json"
 
 
-def load_cache(root: Path, signature: str) -> caching.Cache:
-    """Return what earlier scans of *root* found; empty when there is nothing that holds."""
+def load_cache(path: Path, signature: str) -> caching.Cache:
+    """Return what earlier scans kept in *path*; empty when there is nothing that holds."""
     try:
-        return caching.loads(cache_file(root).read_bytes(), signature)
+        return caching.loads(path.read_bytes(), signature)
     except OSError:
         return caching.Cache(signature)
 
 
-def keep_cache(root: Path, cache: caching.Cache) -> None:
-    """Keep *cache* for the next scan; a cache that cannot be kept is no failure."""
+def keep_cache(path: Path, cache: caching.Cache) -> None:
+    """Keep *cache* in *path* for the next scan; that it cannot be kept is no failure."""
     from hephaestus_codemods.patch import fsops, journal  # noqa: PLC0415  # when there is news
 
-    path = cache_file(root)
     with contextlib.suppress(OSError), fsops.make_path(path.parent) as folder:
         content = caching.dumps(cache)
         journal.replace(folder, path.name, journal.temporary_name(), content, 0o600)

@@ -19,7 +19,13 @@ from hephaestus_codemods.engine import cache as caching
 from hephaestus_codemods.engine.model import FileResult, Selection
 from hephaestus_codemods.engine.run import Job, in_workers, jobs_for
 from hephaestus_codemods.errors import UsageError
-from hephaestus_codemods.flows.files import DiskFiles, all_paths, keep_cache, load_cache
+from hephaestus_codemods.flows.files import (
+    DiskFiles,
+    all_paths,
+    cache_file,
+    keep_cache,
+    load_cache,
+)
 from hephaestus_codemods.flows.place import root_of
 from hephaestus_codemods.project.project import Digests
 from hephaestus_codemods.rule import Rule, Safety, Task
@@ -214,7 +220,8 @@ def searched(target: Target, *, cache: bool) -> tuple[FileResult, ...]:
     nothing = replace(target.selection, only=frozenset())
     if not cache:
         return tuple(in_workers(target.view, jobs, target.rules, nothing, workers=target.jobs))
-    known = load_cache(target.root, _signature(target))
+    kept = cache_file(target.root, (rule.name for rule in target.rules))
+    known = load_cache(kept, _signature(target))
     digests = Digests(target.view)
     results = {job.path: known.result(job, digests.of) for job in jobs}
     missing = [job for job in jobs if results[job.path] is None]
@@ -223,7 +230,7 @@ def searched(target: Target, *, cache: bool) -> tuple[FileResult, ...]:
         results[result.path] = result
         known.keep(by_path[result.path], result)
     if missing:
-        keep_cache(target.root, known)
+        keep_cache(kept, known)
     return tuple(result for result in results.values() if result is not None)
 
 

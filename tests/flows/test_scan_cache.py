@@ -115,7 +115,7 @@ def found(*, cache: bool = True, rules: tuple[str, ...] = RULES) -> dict[str, ob
 
 def kept() -> tuple[bytes, int]:
     """Return what the cache holds, and which file it is: each new one has another number."""
-    file = cache_file(Path.cwd())
+    file = cache_file(Path.cwd(), RULES)
     return file.read_bytes(), os.stat(file).st_ino
 
 
@@ -156,14 +156,15 @@ def test_only_what_rests_on_a_change_is_searched(write: Write) -> None:
 
 
 def test_another_choice_of_rules_is_another_answer(write: Write) -> None:
-    """Results of one rule are not taken for those of two."""
-    both = found()
+    """Results of one rule are not taken for those of two, and neither puts out the other."""
+    both, before = found(), kept()
 
     one = found(rules=RULES[:1])
 
     assert one == found(rules=RULES[:1], cache=False)
     assert one["sites"] != both["sites"]
     assert found() == both
+    assert kept() == before
 
 
 def test_a_broken_cache_is_no_cache(write: Write) -> None:
@@ -171,7 +172,7 @@ def test_a_broken_cache_is_no_cache(write: Write) -> None:
     first = found()
 
     for content in (b"", b"{", b"[]", b'{"signature": 1}', kept()[0][:-9]):
-        cache_file(Path.cwd()).write_bytes(content)
+        cache_file(Path.cwd(), RULES).write_bytes(content)
         assert found() == first
 
 
