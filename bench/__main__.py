@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench.commands import commands
 from bench.measure import run
-from bench.place import WHEEL
+from bench.place import WHEEL, Unavailable
 from bench.promises import promises
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="leave the peers out")
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs")
     given = parser.parse_args()
-    measured = commands(with_peers=not given.quick)
-    found = primed(measured.warm)
+    try:
+        measured = commands(with_peers=not given.quick)
+        found = primed(measured.warm)
+    except Unavailable as error:
+        raise SystemExit(f"nothing can be measured: {error}") from error
     for _ in range(given.rounds):
         for timing in measured.timings:
             timing.run()
