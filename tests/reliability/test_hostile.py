@@ -241,6 +241,21 @@ def test_no_canary_fires_under_any_verb(hostile: Place, canaries: Path) -> None:
     assert hostile.tree() == before, "apply and revert were among the verbs"
 
 
+def test_git_is_only_read(hostile: Place) -> None:
+    """I13: no verb stages, stashes, resets or changes a setting; our own records lie apart."""
+
+    def git_files() -> dict[str, bytes]:
+        folder = hostile.root / ".git"
+        found = (path for path in folder.rglob("*") if path.is_file())
+        names = {path.relative_to(folder).as_posix(): path for path in found}
+        return {n: p.read_bytes() for n, p in names.items() if not n.startswith("hcodemod/")}
+
+    before = git_files()
+    for verb in VERBS:
+        assert hostile.run(*verb).code in (0, 1), verb
+        assert git_files() == before, verb
+
+
 def test_the_traps_are_set(hostile: Place, canaries: Path) -> None:
     """The test of the test: what is not as careful as we are does fire them."""
     for name in IMPORTED:
