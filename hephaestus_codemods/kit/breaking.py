@@ -10,15 +10,21 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.rule import CannotEdit
+from hephaestus_codemods.kit.layout import line_start, line_stop
+from hephaestus_codemods.rule import CannotEdit, Edit
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterator
+
+    from hephaestus_codemods.project.module import Module
 
 #: Longer lines are broken, where the project says nothing else.
 WIDTH: Final = 88
 STEP: Final = 4
 OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
+#: What stands before brackets that only hold lines together.
+NEEDLESS: Final = ("= ", " in ", "return ")
 #: Words before which the parts of a comprehension, or of a condition, are taken apart.
 CLAUSE: Final = re.compile(r"(?:async )?for\b|if\b")
 OPERATOR: Final = re.compile(r"(?:and|or)\b")
@@ -36,6 +42,29 @@ def broken(text: str, column: int, used: int, width: int = WIDTH, tail: int = 0)
     if len(_calls(text)) > 1:
         return f"(\n{page.inside(text, STEP)}\n)"
     return page.at_brackets(text, 0, used)
+
+
+def put_in_place(module: Module, node: ast.expr, text: str, width: int = WIDTH) -> Edit:
+    """Return the edit that puts the short *text* in the place of *node*.
+
+    Brackets that had lines of their own for *node* alone close on the line again, if it fits.
+    """
+    source = module.source
+    start, end = source.span(node)
+    opening = len(source.text[:start].rstrip()) - 1
+    closing = end + len(source.text[end:]) - len(source.text[end:].lstrip())
+    around = source.text[opening : closing + 1]
+    is_alone = around.startswith("(") and around.endswith(")")
+    if not is_alone or not (
+        _is_broken(around[: start - opening]) and _is_broken(around[end - closing - 1 :])
+    ):
+        return Edit(start, end, text)
+    before = source.text[line_start(source, opening) : opening]
+    after = source.text[closing + 1 : line_stop(source, closing)]
+    inner = text if before.endswith(NEEDLESS) else f"({text})"
+    if len(before) + len(inner) + len(after) > width or "#" in after:
+        return Edit(start, end, text)
+    return Edit(opening, closing + 1, inner)
 
 
 class _Page:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.breaking import broken
+from hephaestus_codemods.kit.breaking import broken, put_in_place
 from hephaestus_codemods.kit.expressions import comments_in, flat_text_of
+from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.kit.names import is_free
 from hephaestus_codemods.kit.statements import delete_statement, insert_before
 from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project.queries import Form
+from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
 from hephaestus_rules.sql_select_loop_to_batch.forms import Batch, Plan
@@ -54,10 +57,20 @@ class _Writer:
         before, found = self._batch()
         edits = [*before_loop(self.loop, self.plan.items, before)]
         if found is not None:
-            edits.append(Edit(*module.source.span(query.whole), found))
+            edits = self._answered(edits, found)
             for step in query.steps:
                 edits += needed(delete_statement(module, step))
         return Change(tuple(edits), tuple(sorted(self.asked.imports)))
+
+    def _answered(self, edits: list[Edit], found: str) -> list[Edit]:
+        """Return *edits*, and those that put *found* in the place of the query."""
+        loop, width = self.loop, self.asked.width
+        if not isinstance(loop.node, ast.For):
+            given = self.plan.items.text if self.plan.items.renamed else None
+            joined = _on_one_line(loop, self.query.whole, found, given, width)
+            if joined is not None:
+                return [*(one for one in edits if one.start == one.end), joined]
+        return [*edits, put_in_place(self.module, self.query.whole, found, width)]
 
     def _batch(self) -> tuple[str, str | None]:
         """Return the statement before the loop, and what takes the place of the query."""
@@ -163,6 +176,33 @@ def groups(asked: Statement, name: str, indent: int) -> str:
         read = f"{asked.entity}.{key}, {asked.entity}.{value.attribute}"
     sent = broken(asked.sent(read), indent, len(head), asked.width, tail=1)
     return f"{name} = {made}(list)\n{head}{sent}:\n{added}"
+
+
+def _on_one_line(
+    loop: Loop, whole: ast.expr, found: str, given: str | None, width: int
+) -> Edit | None:
+    """Return the edit that closes a comprehension which fits on one line with *found* in it.
+
+    *given* is what it runs over then, if that is another name.
+    """
+    source = loop.module.source
+    start, end = source.span(loop.node)
+    if not LINE_END.search(source.text[start:end]) or comments_in(loop.module, start, end):
+        return None
+    texts = (one for one in ast.walk(loop.node) if isinstance(one, ast.Constant | ast.JoinedStr))
+    if any(one.lineno != one.end_lineno for one in texts):
+        return None
+    parts = [(source.span(whole), found)]
+    if given is not None:
+        parts.append((source.span(loop.iterable), given))
+    text = source.text[start:end]
+    for (first, last), new in sorted(parts, reverse=True):
+        text = f"{text[: first - start]}{new}{text[last - start :]}"
+    text = re.sub(r"\s*[\r\n]+\s*", " ", text)
+    text = text[0] + text[1:-1].strip().removesuffix(",") + text[-1]
+    before = source.text[line_start(source, start) : start]
+    after = source.text[end : line_stop(source, end)]
+    return Edit(start, end, text) if len(before) + len(text) + len(after) <= width else None
 
 
 #: Functions that only go through what they are given.
