@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.project.values import Value
 
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 #: Library functions and methods that start what they are given and do not wait for it.
@@ -525,44 +524,53 @@ class Use:
 
 
 def callers(function: Function, *, tests: bool = False) -> tuple[Use, ...]:
-    """Return the places that name *function*: calls, and others that may lead to calls."""
-    node = function.node
-    if isinstance(node, ast.Lambda):
-        return ()
-    found: list[Use] = []
-    for module in function.module.project.modules_with(node.name.encode(), tests=tests):
-        names = {node.name, *_other_names(module, node.name)}
-        for one in module.nodes:
-            use = _use(module, one, names, function)
+    """Return the places that name *function*: calls, and others that may lead to calls.
+
+    The places that make an object of a class are those that run its ``__init__``.
+    """
+    memo = function.module.project.memo.callers
+    key = (function.node, tests)
+    if key not in memo:
+        memo[key] = tuple(_callers(function, tests=tests))
+    return memo[key]
+
+
+def _callers(function: Function, *, tests: bool) -> Iterator[Use]:
+    word = _word_for(function)
+    if word is None:
+        return
+    for module in function.module.project.modules_with(word.encode(), tests=tests):
+        names = {word, *module.renamed.get(word, ())}
+        nodes = [node for name in names for node in module.mentions.get(name, ())]
+        for node in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
+            use = _use(module, node, function)
             if use is not None:
-                found.append(use)
-    return tuple(found)
+                yield use
 
 
-def _other_names(module: Module, name: str) -> Iterator[str]:
-    for node in module.nodes:
-        if isinstance(node, ast.ImportFrom):
-            yield from (one.asname for one in node.names if one.name == name and one.asname)
+def _word_for(function: Function) -> str | None:
+    """Return the word that stands wherever *function* is called."""
+    if isinstance(function.node, ast.Lambda):
+        return None
+    owner = function.module.scopes.outer(function.node)
+    makes = function.node.name in SETTING_UP and isinstance(owner, ast.ClassDef)
+    return owner.name if makes and isinstance(owner, ast.ClassDef) else function.node.name
 
 
-def _use(module: Module, node: ast.AST, names: set[str], function: Function) -> Use | None:
-    match node:
-        case ast.Name(ctx=ast.Load(), id=name) if name in names:
-            found = value(module, node)
-        case ast.Attribute(ctx=ast.Load(), attr=name) if name in names:
-            found = value(module, node)
-            if found is None and not _may_be_method(module, node, function):
-                return None
-        case ast.Constant(value=str(text)) if text == getattr(function.node, "name", None):
-            return Use(module, node, module.function(node), is_call=False, sure=False)
-        case _:
-            return None
+def _use(module: Module, node: ast.expr, function: Function) -> Use | None:
+    around = module.function(node)
+    if isinstance(node, ast.Constant):
+        return Use(module, node, around, is_call=False, sure=False)
     parent = module.parents.get(node)
     is_call = isinstance(parent, ast.Call) and parent.func is node
-    around = module.function(node)
-    if _is(found, function, module, parent if is_call else None):
+    found = value(module, node)
+    if isinstance(found, Function) and found.node is function.node:
         return Use(module, node, around, is_call)
-    if found is None and isinstance(node, ast.Attribute):
+    if is_call and isinstance(parent, ast.Call):
+        runs = resolve(module, parent).functions
+        if any(one.node is function.node for one in runs):
+            return Use(module, node, around, is_call)
+    if found is None and isinstance(node, ast.Attribute) and _may_be_method(module, node, function):
         return Use(module, node, around, is_call, sure=False)
     return None
 
@@ -571,14 +579,6 @@ def _may_be_method(module: Module, node: ast.Attribute, function: Function) -> b
     """Say whether ``x.name`` of an unknown x may be *function*: only methods are read so."""
     owner = function.module.scopes.outer(function.node)
     return isinstance(owner, ast.ClassDef) and value(module, node.value) is None
-
-
-def _is(found: Value | None, function: Function, module: Module, call: ast.AST | None) -> bool:
-    if isinstance(found, Function) and found.node is function.node:
-        return True
-    if isinstance(call, ast.Call):
-        return any(one.node is function.node for one in resolve(module, call).functions)
-    return False
 
 
 def functions_in(module: Module) -> Iterable[Function]:

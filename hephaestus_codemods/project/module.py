@@ -74,6 +74,29 @@ class Module:
                 found.setdefault(node.attr, []).append(node)
         return found
 
+    @cached_property
+    def mentions(self) -> dict[str, list[ast.expr]]:
+        """The places that read a name, an attribute, or hold a word in a string, by that word."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in self.nodes:
+            match node:
+                case ast.Name(ctx=ast.Load(), id=name) | ast.Attribute(ctx=ast.Load(), attr=name):
+                    found.setdefault(name, []).append(node)
+                case ast.Constant(value=str(text)) if text.isidentifier():
+                    found.setdefault(text, []).append(node)
+        return found
+
+    @cached_property
+    def renamed(self) -> dict[str, set[str]]:
+        """The names that ``from`` imports give to something, by its own name."""
+        found: dict[str, set[str]] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.ImportFrom):
+                for one in node.names:
+                    if one.asname:
+                        found.setdefault(one.name, set()).add(one.asname)
+        return found
+
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the nodes around *node*, the nearest first."""
         while (parent := self.parents.get(node)) is not None:

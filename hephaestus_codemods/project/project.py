@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Collection, Iterator, Mapping
 
-    from hephaestus_codemods.project.callgraph import Callee
+    from hephaestus_codemods.project.callgraph import Callee, Use
     from hephaestus_codemods.project.deployment import Deployment
     from hephaestus_codemods.project.effects.model import Summary
     from hephaestus_codemods.project.names import Symbols
@@ -117,6 +117,7 @@ class Memo:
     resolved: dict[tuple[str, ast.Call], Callee] = field(default_factory=dict)
     callees: dict[tuple[str, ast.AST], tuple[Callee, ...]] = field(default_factory=dict)
     summaries: dict[ast.AST, Summary] = field(default_factory=dict)
+    callers: dict[tuple[ast.AST, bool], tuple[Use, ...]] = field(default_factory=dict)
     ancestries: dict[str, frozenset[str]] = field(default_factory=dict)
 
 

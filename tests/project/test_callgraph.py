@@ -272,6 +272,7 @@ USES = project_of(
     # app/crud.py
     class Users:
         def load(self): ...
+        def __init__(self): ...
     def load(x): ...
     # app/api.py
     from fastapi import Depends
@@ -324,6 +325,11 @@ def test_callers_of_a_method() -> None:
         "app/api.py:11 unsure",
         "app/api.py:12 named unsure",
     ]
+
+
+def test_callers_of_a_constructor() -> None:
+    """An object is made where its class is called."""
+    assert uses_of("app/crud.py", "Users.__init__") == ["app/api.py:8"]
 
 
 def test_one_function_or_none() -> None:
