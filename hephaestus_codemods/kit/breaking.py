@@ -55,9 +55,8 @@ def put_in_place(module: Module, node: ast.expr, text: str, width: int = WIDTH) 
     closing = end + len(source.text[end:]) - len(source.text[end:].lstrip())
     around = source.text[opening : closing + 1]
     is_alone = around.startswith("(") and around.endswith(")")
-    if not is_alone or not (
-        _is_broken(around[: start - opening]) and _is_broken(around[end - closing - 1 :])
-    ):
+    gaps = around[: start - opening], around[end - closing - 1 :]
+    if not is_alone or not all(LINE_END.search(gap) for gap in gaps):
         return Edit(start, end, text)
     before = source.text[line_start(source, opening) : opening]
     after = source.text[closing + 1 : line_stop(source, closing)]
