@@ -682,6 +682,19 @@ CASES = {
             reveal(other)  # sqlalchemy.orm.Session
             reveal(third)  # None
     """,
+    "subclasses of Flask's extension have its names": """
+        # app.py
+        from flask_sqlalchemy import SQLAlchemy
+        class Database(SQLAlchemy):
+            def func(self): ...
+        db = Database()
+        class User(db.Model): ...
+        reveal(db.session)  # sqlalchemy.orm.scoped_session
+        reveal(db.session.execute(db.select(User)))  # sqlalchemy.engine.Result
+        named(db.select)  # sqlalchemy.select
+        named(db.func)  # app.db.func
+        named(db.create_all)  # app.db.create_all
+    """,
     "a package hides the module beside it": """
         # app.py
         from app import db

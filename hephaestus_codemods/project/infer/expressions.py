@@ -277,11 +277,23 @@ def names_of(module: Module, node: ast.expr) -> frozenset[str]:
     found = symbols(module, node)
     if isinstance(node, ast.Attribute) and not any(one.library for one in found):
         same = home(node.attr, "sqlalchemy", "sqlalchemy.orm")
-        if same and is_instance(value(module, node.value), kinds.FLASK_SQLALCHEMY):
+        if same and _offers(value(module, node.value), node.attr):
             return frozenset({same})
     if any(is_lookalike(one.name) for one in found if not one.library):
         return frozenset()
     return frozenset(one.name for one in found)
+
+
+def _offers(found: Value | None, name: str) -> bool:
+    """Say whether *found* is Flask's extension, which has the names of SQLAlchemy."""
+    if not isinstance(found, Instance):
+        return False
+    extension = Library(kinds.FLASK_SQLALCHEMY)
+    if isinstance(found.of, Library):
+        return found.of == extension
+    own = [one for one in members.lineage(found.of) if isinstance(one, Class)]
+    replaced = any(members.has_member(one, name) for one in own)
+    return hints.is_subclass(found.of, extension) and not replaced
 
 
 def kind(found: Value | None) -> str | None:
