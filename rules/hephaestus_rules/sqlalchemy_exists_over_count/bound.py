@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.names import is_free
+from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.rule import CannotEdit, Edit
 from hephaestus_rules.sqlalchemy_exists_over_count.edits import keep_comments
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
@@ -19,7 +21,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from hephaestus_codemods.project.module import Module
 
@@ -28,10 +30,11 @@ if TYPE_CHECKING:
 class Bound:
     """How a variable is used: each read asks for the truth, or some ask for the number.
 
-    *lengths* are the calls of ``len`` whose number is used.
+    *target* is what the fetch is assigned to. *lengths* are the calls of ``len`` whose number is
+    used.
     """
 
-    value: ast.expr
+    target: ast.Name
     truths: tuple[tuple[ast.Name, Truth], ...]
     lengths: tuple[tuple[ast.Name, ast.Call], ...]
 
@@ -58,7 +61,10 @@ def bound_of(module: Module, fetch: Fetch, *, plain: bool) -> Bound | None:
             lengths.append((read, length))
         else:
             return None
-    return Bound(fetch.node, tuple(truths), tuple(lengths))
+    assert isinstance(binding.node, ast.Assign)
+    (target,) = binding.node.targets
+    assert isinstance(target, ast.Name)
+    return Bound(target, tuple(truths), tuple(lengths))
 
 
 def length_of(module: Module, node: ast.expr) -> ast.Call | None:
@@ -77,17 +83,67 @@ def _truth(module: Module, fetch: Fetch, node: ast.expr, *, plain: bool) -> Trut
     return truth_of_first(module, node) or (truth_of_list(module, node) if plain else None)
 
 
-def truth_reads(module: Module, bound: Bound) -> Iterable[Edit]:
-    """Yield the edits of the reads, now that the variable says whether there are rows."""
-    for read, truth in bound.truths:
-        start, end = module.source.span(truth.node)
+def truth_reads(module: Module, bound: Bound) -> Iterator[Edit]:
+    """Yield the edits of the variable, now that it says whether there are rows."""
+    name = _name(module, bound)
+    if name != bound.target.id:
+        yield Edit(*module.source.span(bound.target), name)
+    for node, read, negated in _merged(module, bound):
+        start, end = module.source.span(node)
         first, last = module.source.span(read)
         keep_comments(module, (start, first), (last, end))
-        if (start, end) != (first, last):
-            yield Edit(start, end, f"{'not ' * truth.negated}{read.id}")
+        text = f"{'not ' * negated}{name}"
+        if text != module.source.text[start:end]:
+            yield Edit(start, end, text)
 
 
-def number_reads(module: Module, bound: Bound) -> Iterable[Edit]:
+def _merged(module: Module, bound: Bound) -> Iterator[tuple[ast.expr, ast.Name, bool]]:
+    """Yield what asks for the truth; ``x and x > 0`` asks once."""
+    asked = {node: negated for node, _, negated in _asking(module, bound)}
+    done: set[ast.AST] = set()
+    for node, read, negated in _asking(module, bound):
+        around = module.parents[node]
+        if isinstance(around, ast.BoolOp) and all(
+            asked.get(one) is negated for one in around.values
+        ):
+            if around not in done:
+                done.add(around)
+                yield around, read, negated
+        else:
+            yield node, read, negated
+
+
+def _asking(module: Module, bound: Bound) -> Iterator[tuple[ast.expr, ast.Name, bool]]:
+    """Yield the truths, with the ``not`` around them."""
+    for read, truth in bound.truths:
+        around = module.parents[truth.node]
+        if isinstance(around, ast.UnaryOp) and isinstance(around.op, ast.Not):
+            yield around, read, not truth.negated
+        else:
+            yield truth.node, read, truth.negated
+
+
+#: Words in the name of a variable that say that it holds a number.
+NUMBERS: Final = frozenset(
+    {"count", "counts", "cnt", "num", "number", "total", "amount", "len", "length", "size"}
+)
+
+
+def _name(module: Module, bound: Bound) -> str:
+    """Return the name of the variable: one that speaks of a number would be wrong from now on."""
+    words = bound.target.id.split("_")
+    rest = [one for one in words if one not in NUMBERS and one != "of"]
+    if len(rest) == len(words):
+        return bound.target.id
+    many = "_".join((*rest[:-1], plural(rest[-1].removesuffix("s")))) if rest else "any"
+    places = (bound.target, *(read for read, _ in bound.truths))
+    for name in (f"has_{many}", "found"):
+        if all(is_free(module, name, at) for at in places):
+            return name
+    return bound.target.id
+
+
+def number_reads(module: Module, bound: Bound) -> Iterator[Edit]:
     """Yield the edits of the reads, now that the variable is the number of rows."""
     for read in (*(read for read, _ in bound.truths), *(read for read, _ in bound.lengths)):
         length = length_of(module, read)

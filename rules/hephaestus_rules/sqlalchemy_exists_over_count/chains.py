@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
+from hephaestus_codemods.project.infer import value
+from hephaestus_codemods.project.values import Class
 
 if TYPE_CHECKING:
-    from hephaestus_codemods.project.models import Model
+    from hephaestus_codemods.project.models import Column, Model
     from hephaestus_codemods.project.module import Module
 
 QUERIES: Final = frozenset({kinds.QUERY, "flask_sqlalchemy.Query", "flask_sqlalchemy.BaseQuery"})
 SELECTS: Final = frozenset({"sqlalchemy.select", "sqlmodel.select"})
+CONDITIONS: Final = frozenset({"filter", "filter_by", "where"})
+JOINS: Final = frozenset({"join", "outerjoin", "join_from", "outerjoin_from"})
 SESSIONS: Final = kinds.SESSIONS | kinds.ASYNC_SESSIONS
+OUTER: Final = frozenset({"outerjoin", "outerjoin_from"})
+#: What makes a join an outer one, or may, when keywords are unpacked.
+OUTER_KEYWORDS: Final = frozenset({"isouter", "full", None})
 #: Loading strategies: they change how much is read of an entity, not how many there are.
 LOADERS: Final = frozenset(
     f"sqlalchemy.orm.{name}"
@@ -61,8 +68,7 @@ def entity_of(module: Module, source: ast.expr) -> Entity | None:
     model = model_at(module, node)
     if model is not None:
         return Entity(node, model, column=False)
-    owner = model_at(module, node.value) if isinstance(node, ast.Attribute) else None
-    if owner is None or not isinstance(node, ast.Attribute):
+    if not isinstance(node, ast.Attribute) or (owner := model_at(module, node.value)) is None:
         return Entity(node, None, column=False)
     return Entity(node, owner, column=True) if owner.column(node.attr) else None
 
@@ -72,7 +78,23 @@ def model_at(module: Module, node: ast.expr) -> Model | None:
     if not isinstance(node, ast.Name | ast.Attribute):
         return None
     name = module.qualified_name(node)
-    return module.project.model(name, module.path) if name else None
+    if name is not None:
+        return module.project.model(name, module.path)
+    found = value(module, node)
+    return module.project.model_of(found) if isinstance(found, Class) else None
+
+
+def column_at(module: Module, node: ast.expr) -> tuple[Model, Column] | None:
+    """Return the column that ``Model.column`` names, with its model."""
+    model = model_at(module, node.value) if isinstance(node, ast.Attribute) else None
+    column = model.column(node.attr) if model and isinstance(node, ast.Attribute) else None
+    return (model, column) if model is not None and column is not None else None
+
+
+def is_outer(link: Link) -> bool:
+    """Say whether *link* joins so that a side of it may have no row."""
+    keywords = {one.arg for one in link.call.keywords}
+    return link.name in OUTER or (link.name in JOINS and not keywords.isdisjoint(OUTER_KEYWORDS))
 
 
 def only_loads(module: Module, call: ast.Call) -> bool:
@@ -88,3 +110,12 @@ def _is_loader(module: Module, node: ast.expr) -> bool:
             return False
         node = node.func.value
     return False
+
+
+def count_in(module: Module, node: ast.expr) -> ast.Call | None:
+    """Return the ``func.count(...)`` that *node* is, perhaps with a label."""
+    if not isinstance(node, ast.Call):
+        return None
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "label":
+        return count_in(module, node.func.value)
+    return node if module.qualified_name(node.func) == "sqlalchemy.func.count" else None

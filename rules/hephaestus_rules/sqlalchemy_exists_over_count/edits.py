@@ -6,13 +6,16 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.kit.calls import WIDTH
 from hephaestus_codemods.kit.expressions import Where, comments_in, text_of
 from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.project.source import LINE_END
+from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
+from hephaestus_rules.sqlalchemy_exists_over_count.counts import Counted, counted_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hephaestus_codemods.project.module import Module
     from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
@@ -26,20 +29,29 @@ def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> 
     source = module.source
     start, end = source.span(truth.node)
     first, last = source.span(fetch.query)
-    dot = _dot(module, fetch)
+    dot = dot_of(module, fetch)
     breaks = LINE_END.search(source.text[last:dot]) is not None
     keep_comments(module, (start, first), (dot if breaks else last, end))
+    counted = _uncounted(module, fetch)
     head = f"{_negation(truth)}{session}.query("
-    rest = source.text[end : line_stop(source, end)]
-    width = _column(module, start) + len(f"{head}.exists()).scalar(){rest}") + last - first
-    inner = _wrapped(module, fetch.query, start, must=breaks or width > WIDTH)
-    if breaks and inner.after:
-        tail = Edit(dot, end, f"{STEP}.exists(){inner.after}).scalar()")
-    else:
-        keep_comments(module, (last, end))
-        tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
-    opening = _shortened(module, Edit(start, first, head + inner.before))
-    return (opening, *inner.indents, _shortened(module, tail))
+
+    def around(inner: Wrapping) -> tuple[Edit, ...]:
+        if breaks and inner.after:
+            tail = Edit(dot, end, f"{STEP}.exists(){inner.after}).scalar()")
+        else:
+            keep_comments(module, (last, end))
+            tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
+        opening = _shortened(module, Edit(start, first, head + inner.before))
+        beside = _beside(inner.indents, counted)
+        return (opening, *beside, *counted, _shortened(module, tail))
+
+    whole = () if breaks else around(_wrapped(module, fetch.query, start, must=False))
+    if whole and _fits(module, whole):
+        return whole
+    inner = _wrapped(module, fetch.query, start, must=True)
+    found = around(inner)
+    chained = None if _has_lines(module, fetch) else _chained(module, fetch, inner)
+    return found if chained is None or _fits(module, found) else around(chained)
 
 
 def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
@@ -48,28 +60,85 @@ def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
     source = module.source
     first, last = source.span(fetch.query)
     select = source.segment(fetch.source.func)
-    rest = source.text[last : line_stop(source, last)]
-    width = _column(module, first) + len(f"{select}(.exists()){rest}") + last - first
-    inner = _wrapped(module, fetch.query, first, must=width > WIDTH)
-    return Change(
-        (
-            *_sent(module, fetch, truth.node, _negation(truth)),
-            Edit(first, first, f"{select}({inner.before}"),
-            *inner.indents,
-            Edit(last, last, f"{inner.link}.exists(){inner.after})"),
-        )
+    counted = _uncounted(module, fetch)
+    sent = _sent(module, fetch, truth.node, _negation(truth))
+
+    def around(inner: Wrapping, outer: Wrapping) -> tuple[Edit, ...]:
+        opening = f"{outer.before}{select}({inner.before}"
+        closing = f"{inner.link}.exists(){inner.after}){outer.after}"
+        insertions = Edit(first, first, opening), Edit(last, last, closing)
+        return (*sent, *insertions, *_beside(inner.indents, counted), *counted)
+
+    return Change(_laid_out(module, fetch, around))
+
+
+def _laid_out(
+    module: Module, fetch: Fetch, around: Callable[[Wrapping, Wrapping], tuple[Edit, ...]]
+) -> tuple[Edit, ...]:
+    """Return the edits of the first layout that fits: on the line, in brackets, in two of them."""
+    source = module.source
+    first, _ = source.span(fetch.query)
+    base, eol = source.indent(first), source.newline(first)
+    is_first = not source.text[line_start(source, first) : first].strip()
+    inner = _wrapped(module, fetch.query, first, must=True)
+    tight = Wrapping()
+    if _has_lines(module, fetch):
+        hugs = not is_first and not inner.link and bool(inner.after)
+        return around(tight if hugs else inner, tight)
+    outer = Wrapping(f"{eol}{base}{STEP}", "", f"{eol}{base}")
+    deep = Wrapping(f"{eol}{base}{STEP * 2}", "", f"{eol}{base}{STEP}")
+    found = around(tight, tight)
+    wider = [(inner, tight)] if is_first else [(tight, outer), (deep, outer)]
+    chained = _chained(module, fetch, wider[-1][0])
+    if chained is not None:
+        wider.append((chained, wider[-1][1]))
+    for one in wider:
+        if _fits(module, found):
+            break
+        found = around(*one)
+    return found
+
+
+def _has_lines(module: Module, fetch: Fetch) -> bool:
+    return LINE_END.search(module.source.segment(fetch.query)) is not None
+
+
+def _fits(module: Module, edits: tuple[Edit, ...]) -> bool:
+    """Say whether the lines that *edits* touch are no longer than others of the project."""
+    source = module.source
+    start = line_start(source, min(one.start for one in edits))
+    end = line_stop(source, max(one.end for one in edits))
+    text, at = "", start
+    for one in sorted(edits):
+        text += source.text[at : one.start] + one.text
+        at = one.end
+    width = line_length(module.project, module.path)
+    return all(len(line) <= width for line in LINE_END.split(text + source.text[at:end]))
+
+
+def _uncounted(module: Module, fetch: Fetch) -> tuple[Edit, ...]:
+    """Return the edits that let a query read the rows that it counts."""
+    counted = counted_of(module, fetch) if fetch.count is not None else None
+    if fetch.count is None or not isinstance(counted, Counted):
+        return ()
+    start, end = module.source.span(fetch.count)
+    keep_comments(module, (start, end))
+    read = Edit(start, end, module.source.segment(counted.entity.node))
+    return (read,) if counted.origin is None else (read, _without(module, counted.origin))
+
+
+def _beside(indents: tuple[Edit, ...], others: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """Return the indentations that stand in none of the *others*."""
+    return tuple(
+        one for one in indents if not any(other.start <= one.start <= other.end for other in others)
     )
 
 
-def _dot(module: Module, fetch: Fetch) -> int:
+def dot_of(module: Module, fetch: Fetch) -> int:
     """Return where the dot of the last call of the chain stands."""
-    assert isinstance(fetch.node.func, ast.Attribute)
-    end = module.source.span(fetch.node.func)[1] - len(fetch.node.func.attr)
+    function = _last(fetch)
+    end = module.source.span(function)[1] - len(function.attr)
     return module.source.text.rindex(".", 0, end)
-
-
-def _column(module: Module, offset: int) -> int:
-    return module.source.position(offset)[1] - 1
 
 
 def number_of_query(module: Module, fetch: Fetch, number: ast.expr) -> Change:
@@ -100,7 +169,25 @@ def number_of_select(
         gone.append(Edit(stop, stop, origin))
     sent = _sent(module, fetch, number, "")
     counted = Edit(start, end, f"{count}()")
-    return (*sent, counted, *gone)
+
+    first, last = module.source.span(fetch.query)
+
+    def around(_: Wrapping, outer: Wrapping) -> tuple[Edit, ...]:
+        if not outer.before:
+            return (*sent, counted, *gone)
+        return (*sent, Edit(first, first, outer.before), counted, *_closed(gone, last, outer.after))
+
+    return _laid_out(module, fetch, around)
+
+
+def _closed(edits: list[Edit], last: int, after: str) -> tuple[Edit, ...]:
+    """Put *after* at *last*, behind what one of *edits* puts there."""
+    there = [one for one in edits if one.end == last]
+    others = [one for one in edits if one.end != last]
+    return (
+        *others,
+        Edit(there[0].start if there else last, last, "".join(x.text for x in there) + after),
+    )
 
 
 def _shortened(module: Module, edit: Edit) -> Edit:
@@ -123,9 +210,16 @@ def keep_comments(module: Module, *spans: tuple[int, int]) -> None:
 
 
 def _renamed(module: Module, fetch: Fetch, name: str) -> Edit:
+    function = _last(fetch)
+    end = module.source.span(function)[1]
+    return Edit(end - len(function.attr), end, name)
+
+
+def _last(fetch: Fetch) -> ast.Attribute:
+    """Return the last method of the chain."""
+    assert isinstance(fetch.node, ast.Call)
     assert isinstance(fetch.node.func, ast.Attribute)
-    end = module.source.span(fetch.node.func)[1]
-    return Edit(end - len(fetch.node.func.attr), end, name)
+    return fetch.node.func
 
 
 def _sent(module: Module, fetch: Fetch, place: ast.expr, negation: str) -> tuple[Edit, ...]:
@@ -182,12 +276,42 @@ def _wrapped(module: Module, node: ast.expr, at: int, *, must: bool) -> Wrapping
     if _has_long_string(node) or not (ends or must):
         return Wrapping()
     base, eol = source.indent(at), source.newline(at)
-    lined = bool(ends) and source.text[ends[-1] : end].strip().startswith(".")
-    found = Wrapping(eol + base + STEP, eol + base + STEP if lined else "", eol + base)
+    link = eol + base + STEP if is_lined(module, node) else ""
+    found = Wrapping(eol + base + STEP, link, eol + base)
     stands_right = source.text[line_start(source, start) : start] == base + STEP and at < start
     if not stands_right:
         found.indents = tuple(Edit(at, at, STEP) for at in ends if source.text[at] not in "\r\n")
     return found
+
+
+def is_lined(module: Module, node: ast.expr) -> bool:
+    """Say whether the last call of the chain *node* stands on a line of its own."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    start, end = module.source.span(node.func.value)[1], module.source.span(node.func)[1]
+    return LINE_END.search(module.source.text[start:end]) is not None
+
+
+def _chained(module: Module, fetch: Fetch, around: Wrapping) -> Wrapping | None:
+    """Return *around* with each call of a chain that stands on one line on a line of its own."""
+    source = module.source
+    first, last = source.span(fetch.query)
+    dots = [_before(module, link.call) for link in fetch.links if _is_in(module, link, first, last)]
+    if len(dots) < 2 or not isinstance(fetch.source, ast.Call) or not around.before:
+        return None
+    found = Wrapping(around.before, around.before, around.after)
+    found.indents = tuple(Edit(at, at, around.before) for at in dots)
+    return found
+
+
+def _before(module: Module, call: ast.Call) -> int:
+    assert isinstance(call.func, ast.Attribute)
+    return module.source.span(call.func.value)[1]
+
+
+def _is_in(module: Module, link: Link, first: int, last: int) -> bool:
+    start, end = module.source.span(link.call)
+    return first <= start and end <= last
 
 
 def _has_long_string(node: ast.expr) -> bool:

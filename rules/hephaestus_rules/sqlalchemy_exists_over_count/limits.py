@@ -9,28 +9,40 @@ from typing import TYPE_CHECKING, Final
 from hephaestus_codemods.project.infer import class_named, has_member
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
+    CONDITIONS,
+    JOINS,
     Entity,
     Link,
+    column_at,
     entity_of,
+    is_outer,
     model_at,
     only_loads,
 )
+from hephaestus_rules.sqlalchemy_exists_over_count.counts import counted_of
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
+from hephaestus_rules.sqlalchemy_exists_over_count.origins import binding_at, reads_of
+from hephaestus_rules.sqlalchemy_exists_over_count.uniqueness import at_most_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hephaestus_codemods.project.models import Model
     from hephaestus_codemods.project.module import Module
+    from hephaestus_rules.sqlalchemy_exists_over_count.firsts import Firsts
 
-CONDITIONS: Final = frozenset({"filter", "filter_by", "where"})
-JOINS: Final = frozenset({"join", "outerjoin", "join_from", "outerjoin_from"})
 #: Drivers of databases that accept no EXISTS among the columns of a SELECT.
 WITHOUT_EXISTS: Final = ("pyodbc", "pymssql", "aioodbc", "cx-oracle", "oracledb")
 WITH_EXISTS: Final = (
     *("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
     *("pymysql", "mysqlclient", "aiomysql", "asyncmy", "mysql-connector-python", "mariadb"),
     "aiosqlite",
+)
+#: What decides which rows there are, and leaves the first of them what it is.
+SHAPING: Final = frozenset({"order_by", "offset", "distinct", "group_by", "having"})
+UNCLEAR: Final = Refusal(
+    "unclear-query",
+    "the query is built elsewhere: what it joins, groups or limits cannot be seen here",
 )
 
 
@@ -47,11 +59,12 @@ def for_truth(module: Module, fetch: Fetch) -> Facts:
     entity = _entity(module, fetch)
     if isinstance(entity, Refusal):
         return Facts(refusal=entity)
-    refusal = (
-        _links(module, fetch, CONDITIONS | JOINS | {"order_by"}, limited=True)
-        or _of_first(fetch, entity)
-        or _dialect_refusal(module)
-    )
+    if fetch.count is None:
+        refusal = _links(module, fetch, CONDITIONS | JOINS | {"order_by"}, limited=True)
+    else:
+        refusal = _links(module, fetch, CONDITIONS | JOINS | {"select_from"})
+        refusal = refusal or _elsewhere(module, fetch)
+    refusal = refusal or _of_first(module, fetch, entity) or _dialect_refusal(module)
     if refusal is not None:
         return Facts(refusal=refusal)
     return Facts((_only_truth(), _one_entity(entity), _dialect(module)))
@@ -69,6 +82,73 @@ def for_number(module: Module, fetch: Fetch) -> Facts:
     return Facts((used, _one_entity(entity)))
 
 
+def for_firsts(module: Module, fetch: Fetch, firsts: Firsts) -> Facts | None:
+    """Return what is known before asking for few rows; None when nothing would be gained."""
+    if fetch.source is None:
+        return Facts(refusal=UNCLEAR)
+    if "limit" in fetch.names or _is_computed(fetch.source):
+        return None
+    entity = entity_of(module, fetch.source)
+    if at_most_one(module, fetch, entity.model if entity is not None else None):
+        return None
+    refusal = (
+        _links(module, fetch, CONDITIONS | JOINS | SHAPING)
+        or _repeated(module, fetch, entity, firsts)
+        or _by_subquery(fetch, entity)
+    )
+    if refusal is not None:
+        return Facts(refusal=refusal)
+    used = "the others are never read"
+    known = [Precondition("only the first rows are used", Established.PROVED, used)]
+    known.append(_ordered(fetch))
+    if firsts.number is None:
+        detail = f"{firsts.text} could be negative, and count from the end"
+        known.append(Precondition("the limit is no negative number", Established.ASSUMED, detail))
+    return Facts(tuple(known))
+
+
+def _is_computed(source: ast.expr) -> bool:
+    """Say whether something computed is read: an aggregate may give one row anyway."""
+    return isinstance(source, ast.Call) and any(isinstance(one, ast.Call) for one in source.args)
+
+
+def _repeated(
+    module: Module, fetch: Fetch, entity: Entity | None, firsts: Firsts
+) -> Refusal | None:
+    """Refuse to limit rows where the list has each entity once."""
+    is_once = fetch.unique or (fetch.send is None and entity is not None and not entity.column)
+    if firsts.number == 1 or not is_once:
+        return None
+    if entity is None or entity.model is None:
+        return Refusal("unclear-entity", "what the query reads cannot be seen: it may be repeated")
+    for link in fetch.links:
+        if link.name in JOINS:
+            return _repeats(link.name)
+        refusal = _conditions(module, link, entity.model) if link.name in CONDITIONS else None
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _by_subquery(fetch: Fetch, entity: Entity | None) -> Refusal | None:
+    options = [one.call for one in fetch.links if one.name == "options"]
+    asked = any("subqueryload" in ast.dump(one) for one in options)
+    model = entity.model if entity is not None else None
+    relationships = model.relationships if model is not None else ()
+    if not asked and all(one.lazy != "subquery" for one in relationships):
+        return None
+    return Refusal("subquery-loading", "subqueryload() repeats the query, and may limit other rows")
+
+
+def _ordered(fetch: Fetch) -> Precondition:
+    name = "the query says which rows are the first"
+    orders = [one.call.args for one in fetch.links if one.name == "order_by"]
+    if orders and not any(isinstance(one, ast.Constant) for given in orders for one in given):
+        return Precondition(name, Established.PROVED, "it has order_by()")
+    detail = "without ORDER BY a database may choose others when it is asked for few"
+    return Precondition(name, Established.ASSUMED, detail)
+
+
 def table_of(module: Module, fetch: Fetch) -> ast.expr:
     """Return the expression of the class that the query reads."""
     assert fetch.source is not None
@@ -83,17 +163,24 @@ def is_inline(fetch: Fetch) -> bool:
     return any(one is fetch.source for one in ast.walk(fetch.query))
 
 
+def _is_its_own(module: Module, fetch: Fetch) -> bool:
+    """Say whether nothing else reads the query, so that it may change where it is built."""
+    if is_inline(fetch):
+        return True
+    binding = binding_at(module, fetch.query) if isinstance(fetch.query, ast.Name) else None
+    if binding is None or binding.value is None or reads_of(module, binding) != (fetch.query,):
+        return False
+    return any(one is fetch.source for one in ast.walk(binding.value))
+
+
 def gains_nothing(module: Module, fetch: Fetch) -> bool:
-    """Say whether one column of one row is fetched: that costs as much as to ask for it."""
+    """Say whether one column of one row is used: to fetch it costs as much as to ask for it."""
     if fetch.gives is Gives.NUMBER or fetch.source is None:
         return False
     entity = entity_of(module, fetch.source)
-    is_narrow = entity is None or entity.column
-    return (
-        is_narrow
-        and ("limit" in fetch.names or fetch.send is None)
-        and (fetch.gives is Gives.FIRST or "limit" in fetch.names)
-    )
+    if entity is not None and not entity.column:
+        return False
+    return fetch.gives is Gives.FIRST or "limit" in fetch.names
 
 
 def is_plain_truth(module: Module, fetch: Fetch) -> bool:
@@ -111,10 +198,10 @@ def is_plain_truth(module: Module, fetch: Fetch) -> bool:
 
 def _entity(module: Module, fetch: Fetch) -> Entity | Refusal:
     if fetch.source is None:
-        return Refusal(
-            "unclear-query",
-            "the query is built elsewhere: what it joins, groups or limits cannot be seen here",
-        )
+        return UNCLEAR
+    if fetch.count is not None:
+        counted = counted_of(module, fetch)
+        return counted if isinstance(counted, Refusal) else counted.entity
     found = entity_of(module, fetch.source)
     if found is None:
         return Refusal(
@@ -132,14 +219,26 @@ def _links(
             continue
         if link.name in known or (link.name == "options" and only_loads(module, link.call)):
             continue
+        if limited and link.name == "add_columns" and _adds_columns(module, fetch, link):
+            continue
         if link.name in JOINS:
-            return Refusal(
-                "joined-entities",
-                f"{link.name}() can repeat an entity, which the list has once",
-            )
+            return _repeats(link.name)
         code = f"query-has-{link.name.strip('_').replace('_', '-')}"
         return Refusal(code, f"{link.name}() decides which rows are fetched, or how")
     return None
+
+
+def _repeats(name: str) -> Refusal:
+    return Refusal("joined-entities", f"{name}() can repeat an entity, which the list has once")
+
+
+def _adds_columns(module: Module, fetch: Fetch, link: Link) -> bool:
+    """Say whether a legacy query only reads more columns of the same model."""
+    entity = entity_of(module, fetch.source) if fetch.source is not None else None
+    if entity is None or entity.model is None or fetch.send is not None or link.call.keywords:
+        return False
+    added = [column_at(module, one) for one in link.call.args]
+    return all(one is not None and one[0].name == entity.model.name for one in added)
 
 
 def _leaves_some(link: Link) -> bool:
@@ -150,10 +249,15 @@ def _leaves_some(link: Link) -> bool:
     return False
 
 
-def _of_first(fetch: Fetch, entity: Entity) -> Refusal | None:
+def _of_first(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
     if fetch.gives is not Gives.FIRST:
         return None
-    if fetch.names & (JOINS - {"join"}):
+    if fetch.ending.only_one and not at_most_one(module, fetch, entity.model):
+        return Refusal(
+            "several-rows",
+            "several rows are an error here, and no unique key shows that there is one at most",
+        )
+    if "join_from" in fetch.names or any(is_outer(one) for one in fetch.links):
         return Refusal("joined-entities", "an outer join can give None for a row that exists")
     if fetch.send is not None and not fetch.rows and _may_be_null(entity):
         return Refusal(
@@ -172,11 +276,9 @@ def _may_be_null(entity: Entity) -> bool:
 
 
 def _countable(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
-    if fetch.send is not None and not is_inline(fetch):
-        return Refusal(
-            "built-elsewhere",
-            "the select is built in another statement: count the rows of that one, written anew",
-        )
+    refusal = _elsewhere(module, fetch)
+    if fetch.send is not None and refusal is not None:
+        return refusal
     if fetch.unique:
         return Refusal("joined-entities", "unique() counts entities, COUNT(*) counts rows")
     if entity.model is None:
@@ -194,6 +296,15 @@ def _countable(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
                 "COUNT(*) takes no order, and what stands in order_by() is more than columns",
             )
     return None
+
+
+def _elsewhere(module: Module, fetch: Fetch) -> Refusal | None:
+    if _is_its_own(module, fetch):
+        return None
+    return Refusal(
+        "built-elsewhere",
+        "the query is built in another statement, and others read it: write this one anew",
+    )
 
 
 def _is_mere_order(module: Module, link: Link) -> bool:

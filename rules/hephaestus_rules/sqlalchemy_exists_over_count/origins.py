@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.project.infer import reaching
 from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.scopes import Binding, BindingKind
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
@@ -109,39 +110,53 @@ def _line(node: ast.AST) -> int:
     return getattr(node, "lineno", 0)
 
 
-def only_binding(module: Module, node: ast.Name) -> Binding | None:
-    """Return the one assignment of the local variable *node*, of the same function."""
+def binding_at(module: Module, node: ast.Name) -> Binding | None:
+    """Return the assignment that surely gave the local variable *node* its value."""
     found = module.scopes.lookup(node.id, node)
-    if found is None or not isinstance(found[0], Function) or len(found[1]) != 1:
+    if found is None or not isinstance(found[0], Function):
         return None
-    binding = found[1][0]
-    if module.scopes.scope(node) is not found[0] or binding.kind is not BindingKind.ASSIGN:
+    scope, bindings = found
+    if module.scopes.scope(node) is not scope or not all(map(_is_plain, bindings)):
         return None
-    return binding if binding.path == () and isinstance(binding.node, ast.Assign) else None
+    return bindings[0] if len(bindings) == 1 else reaching(module, node, scope, bindings)
+
+
+def _is_plain(binding: Binding) -> bool:
+    """Say whether *binding* is ``x = value``."""
+    is_assigned = binding.kind is BindingKind.ASSIGN and binding.path == ()
+    return is_assigned and isinstance(binding.node, ast.Assign)
 
 
 def binding_of(module: Module, value: ast.expr) -> Binding | None:
-    """Return the assignment of *value* to a local variable that is assigned only there."""
+    """Return the assignment of *value* to a local variable that is only ever assigned so."""
     parent = module.parents.get(value)
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
         return None
     target = parent.targets[0]
-    return only_binding(module, target) if isinstance(target, ast.Name) else None
+    found = module.scopes.lookup(target.id, target) if isinstance(target, ast.Name) else None
+    if found is None or not isinstance(found[0], Function) or not all(map(_is_plain, found[1])):
+        return None
+    return next((one for one in found[1] if one.node is parent), None)
 
 
 def reads_of(module: Module, binding: Binding) -> tuple[ast.Name, ...] | None:
-    """Return the reads of a variable that is assigned once; None when a closure has some too."""
+    """Return the reads that see *binding*; None when one may, or stands in a closure."""
     scope = module.scopes.scope(binding.node)
     if not isinstance(scope, Function) or _escapes(module, scope):
         return None
     reads: list[ast.Name] = []
     for node in _names(scope, binding.name):
         found = module.scopes.lookup(binding.name, node)
-        if found is None or found[1] != [binding]:
+        if found is None or binding not in found[1]:
             continue
         if module.scopes.scope(node) is not scope:
             return None
-        if isinstance(node.ctx, ast.Load):
+        if not isinstance(node.ctx, ast.Load):
+            continue
+        seen = binding_at(module, node)
+        if seen is None:
+            return None
+        if seen is binding:
             reads.append(node)
     return tuple(reads)
 

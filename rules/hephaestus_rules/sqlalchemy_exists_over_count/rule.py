@@ -16,8 +16,10 @@ from hephaestus_rules.sqlalchemy_exists_over_count.bound import (
     truth_reads,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of
+from hephaestus_rules.sqlalchemy_exists_over_count.firsts import Firsts, firsts_of, limited
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     Facts,
+    for_firsts,
     for_number,
     for_truth,
     gains_nothing,
@@ -38,10 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.rule import Options
+    from hephaestus_codemods.rule import Import, Options
 
 
 COUNTED: Final = "count the rows in the database instead of fetching them"
+LIMITED: Final = "fetch only the rows that are used"
 
 
 def find(module: Module, options: Options) -> Iterator[Finding]:
@@ -74,7 +77,10 @@ def _asked(module: Module, fetch: Fetch) -> Finding | None:
     if number is not None:
         return _ask_number(module, fetch, number)
     bound = bound_of(module, fetch, plain=is_plain_truth(module, fetch))
-    return _ask_bound(module, fetch, bound) if bound is not None else None
+    if bound is not None:
+        return _ask_bound(module, fetch, bound)
+    firsts = firsts_of(module, fetch)
+    return _ask_firsts(module, fetch, firsts) if firsts is not None else None
 
 
 def _ask_bound(module: Module, fetch: Fetch, bound: Bound) -> Finding:
@@ -139,6 +145,16 @@ def _avoided(fetch: Fetch) -> str:
     }[fetch.gives]
 
 
+def _ask_firsts(module: Module, fetch: Fetch, firsts: Firsts) -> Finding | None:
+    facts = for_firsts(module, fetch, firsts)
+    if facts is None:
+        return None
+    if facts.refusal is not None:
+        return refuse(fetch.node, facts.refusal.code, facts.refusal.message)
+    change = lambda: limited(module, fetch, firsts)  # noqa: E731
+    return Finding(fetch.node, LIMITED, Safety.REVIEW, facts.known, change)
+
+
 def _ask_number(module: Module, fetch: Fetch, number: ast.expr) -> Finding:
     facts = for_number(module, fetch)
     if facts.refusal is not None:
@@ -150,7 +166,7 @@ def _ask_number(module: Module, fetch: Fetch, number: ast.expr) -> Finding:
 
 
 def _ask_count(module: Module, fetch: Fetch, number: ast.expr, facts: Facts) -> Finding:
-    func = name_for(module, "sqlalchemy.func", number)
+    func = _name_of_func(module, number)
     if func is None:
         return refuse(number, "no-name", "the name func is taken here: import it under another")
     name, new = func
@@ -163,13 +179,21 @@ def _ask_count(module: Module, fetch: Fetch, number: ast.expr, facts: Facts) -> 
     return Finding(number, COUNTED, Safety.REVIEW, facts.known, change)
 
 
+def _name_of_func(module: Module, at: ast.expr) -> tuple[str, Import | None] | None:
+    """Return how ``func`` is written; SQLModel gives it too."""
+    given = name_for(module, "sqlmodel.func", at)
+    if given is not None and given[1] is None:
+        return given
+    return name_for(module, "sqlalchemy.func", at)
+
+
 RULE = Rule(
     __name__,
     summary="Ask the database whether rows exist, or how many, instead of fetching them",
     find=find,
     needles=(
         (b"sqlalchemy", b"sqlmodel", b".query"),
-        (b".count()", b".all()", b".first()", b".fetchall()"),
+        (b".count()", b".all()", b".first()", b".fetch", b".scalar", b".one"),
     ),
     tasks=(Task.API,),
     safety=Safety.REVIEW,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.kit.expressions import Where, text_of
 from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.project import kinds
-from hephaestus_codemods.project.infer import class_named, lineage
-from hephaestus_codemods.project.values import Class
-from hephaestus_rules.sqlalchemy_exists_over_count.chains import entity_of
+from hephaestus_codemods.project.infer import has_member, is_subclass, lineage, value
+from hephaestus_codemods.project.values import Class, Instance, Library
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import is_inline
 from hephaestus_rules.sqlalchemy_exists_over_count.origins import bindings_of
 
@@ -40,11 +39,10 @@ def _is_fixed(module: Module, node: ast.Name) -> bool:
 
 def _of_flask(module: Module, fetch: Fetch) -> tuple[str, Import | None] | None:
     """Return ``db.session``, for the ``db`` whose ``db.Model`` the class is."""
-    entity = entity_of(module, fetch.source) if fetch.source is not None else None
-    if entity is None or entity.model is None:
-        return None
-    cls = class_named(module.project, entity.model.name, module.path)
-    for one in lineage(cls) if cls is not None else ():
+    found = value(module, fetch.source) if fetch.source is not None else None
+    entity = found.args[0] if isinstance(found, Instance) and found.args else None
+    cls = entity.of if isinstance(entity, Instance) else None
+    for one in lineage(cls) if isinstance(cls, Class) else ():
         for base in one.node.bases if isinstance(one, Class) else ():
             if isinstance(one, Class) and _is_flask_model(one.module, base):
                 assert isinstance(base, ast.Attribute)
@@ -55,7 +53,15 @@ def _of_flask(module: Module, fetch: Fetch) -> tuple[str, Import | None] | None:
 def _is_flask_model(module: Module, base: ast.expr) -> bool:
     if not isinstance(base, ast.Attribute) or base.attr != "Model":
         return False
-    return module.kind(base.value) == kinds.FLASK_SQLALCHEMY
+    found = value(module, base.value)
+    if not isinstance(found, Instance):
+        return False
+    extension = Library(kinds.FLASK_SQLALCHEMY)
+    if isinstance(found.of, Library):
+        return found.of == extension
+    own = [one for one in lineage(found.of) if isinstance(one, Class)]
+    replaced = any(has_member(one, name) for one in own for name in ("session", "Model"))
+    return is_subclass(found.of, extension) and not replaced
 
 
 def _named(
