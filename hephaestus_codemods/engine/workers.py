@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
-CHUNK = 16
 #: How a user or the system asks a run to stop.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: So many more handles than at its start are open in a worker that does not close them.
@@ -111,9 +110,16 @@ def supervise(
 
 
 def _chunks(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, ...]]:
-    size = max(1, min(CHUNK, len(tasks) // (jobs * 4)))
-    for start in range(0, len(tasks), size):
+    """Cut *tasks* into ever shorter runs.
+
+    Neighbours ask for the same facts, which each worker has to work out for itself, so the first
+    runs are long; the last ones are short, so that all workers end together.
+    """
+    start = 0
+    while start < len(tasks):
+        size = max(1, (len(tasks) - start) // (jobs * 2))
         yield tuple(tasks[start : start + size])
+        start += size
 
 
 def _hand_out(
