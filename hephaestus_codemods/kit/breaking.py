@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.layout import line_start, line_stop
+from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.rule import CannotEdit, Edit
 
 if TYPE_CHECKING:
