@@ -46,7 +46,9 @@ def sampled(count: int, most_bytes: int) -> dict[str, bytes]:
 
 def test_the_standard_library_goes_there_and_back(disk: Path) -> None:
     """300 sampled modules as a project of their own: apply, apply again, revert, as processes."""
-    files = {f"lib/{path}": raw for path, raw in sampled(300, 9_000).items()}
+    modules = sampled(300, 7_000).items()
+    # A folder of this name is taken for an environment, and is not entered.
+    files = {f"lib/{path}": raw for path, raw in modules if not path.startswith("venv/")}
     place = made(disk, files).committed()
     words = ("apply", "lib", *TOYS, "--all", "--safety", "suggest")
 
@@ -141,8 +143,8 @@ def as_files(texts: Sequence[str]) -> dict[str, bytes]:
 
 @pytest.mark.filterwarnings("ignore")
 def test_generated_programs_are_edited_and_nothing_breaks() -> None:
-    """150 programs from the grammar, 30 from trees, and 60 longer ones, which have more to edit."""
-    files = as_files(generated(150, 30, 60, 600))
+    """100 programs from the grammar, 20 from trees, and 50 longer ones, which have more to edit."""
+    files = as_files(generated(100, 20, 50, 600))
 
     ends = check(files, toys(), toy=True)
     check(files, real_rules(), toy=False)
