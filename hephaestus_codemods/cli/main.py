@@ -26,6 +26,7 @@ VERBS = {
     "recover": "Finish or roll back what a crash left half done.",
     "rules": "List the rules, or print one rule's page.",
     "explain": "Say why a site is or is not rewritten.",
+    "facts": "Print what is known about a project.",
     "config": "Show, check or describe the configuration.",
     "new-rule": "Start the folder of a new rule.",
 }

@@ -292,6 +292,10 @@ class Project:
         self._consulted.note(EVERY)
         return self.view.read(path)
 
+    def was_asked(self, path: str) -> bool:
+        """Say whether some question needed the file *path* parsed."""
+        return path in self._reads
+
     def readable(self, path: str) -> Module | None:
         """Return the module in file *path*, or None when it cannot be parsed."""
         self._consulted.note(path)

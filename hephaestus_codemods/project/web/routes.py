@@ -45,7 +45,9 @@ DECORATING: Final = frozenset({*METHODS, "api_route", "route", "websocket", "web
 ADDING: Final = frozenset(
     "add_api_route add_route add_api_websocket_route add_websocket_route add_url_rule".split()
 )
-INCLUDING: Final = frozenset({"include_router", "register_blueprint", "mount"})
+INCLUDING: Final = frozenset(
+    {"include_router", "register_blueprint", "mount", "generate_and_include_versioned_routers"}
+)
 ROUTE_CLASSES: Final = {
     "starlette.routing.Route": "http",
     "fastapi.routing.APIRoute": "http",
@@ -205,7 +207,7 @@ def included_in(project: Project, origin: Origin) -> tuple[Origin, ...]:
             continue
         found[one] = None
         for declared in project.route_table.by_owner.get(one, ()):
-            if declared.verb in ("include_router", "register_blueprint"):
+            if declared.verb != "mount" and declared.verb in INCLUDING:
                 todo += _children(declared, _child(declared))
     return tuple(found)
 
