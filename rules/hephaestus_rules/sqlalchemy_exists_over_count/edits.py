@@ -14,9 +14,10 @@ from hephaestus_codemods.rule import CannotEdit, Change, Edit
 from hephaestus_rules.sqlalchemy_exists_over_count.counts import Counted, counted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.source import Source
     from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
     from hephaestus_rules.sqlalchemy_exists_over_count.uses import Truth
@@ -37,7 +38,9 @@ def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> 
 
     def around(inner: Wrapping) -> tuple[Edit, ...]:
         if breaks and inner.after:
-            tail = Edit(dot, end, f"{STEP}.exists(){inner.after}).scalar()")
+            kept = line_start(source, dot) if comments_in(module, last, dot) else last
+            lead = inner.before if kept == last else inner.before.lstrip("\r\n")
+            tail = Edit(kept, end, f"{lead}.exists(){inner.after}).scalar()")
         else:
             keep_comments(module, (last, end))
             tail = Edit(last, end, f"{inner.link}.exists(){inner.after}).scalar()")
@@ -237,9 +240,18 @@ def _sent(module: Module, fetch: Fetch, place: ast.expr, negation: str) -> tuple
         keep_comments(module, (start, first), (last, end))
         return Edit(start, first, negation), _renamed(module, fetch, "one"), Edit(last, end, "")
     called, sent = module.source.span(fetch.send.func)[1], module.source.span(fetch.send)[1]
-    keep_comments(module, (start, called), (sent, end))
     awaiting = "await " if fetch.is_async else ""
     session = text_of(module, fetch.session, Where.OPERAND)
+    begin = module.source.span(module.parents[fetch.send] if fetch.is_async else fetch.send)[0]
+    opening = module.source.text[start:begin]
+    if opening.startswith("(") and LINE_END.search(opening):
+        # The brackets around it stand on lines of their own: they stay.
+        closing = module.source.text.index(")", sent) + 1
+        keep_comments(module, (begin, called), (closing, end))
+        renamed = Edit(begin, called, f"{awaiting}{session}.scalar")
+        outside = [Edit(start, start, negation)] if negation else []
+        return *outside, _shortened(module, renamed), Edit(closing, end, "")
+    keep_comments(module, (start, called), (sent, end))
     return Edit(start, called, f"{negation}{awaiting}{session}.scalar"), Edit(sent, end, "")
 
 
@@ -272,16 +284,64 @@ def _wrapped(module: Module, node: ast.expr, at: int, *, must: bool) -> Wrapping
     """Return what puts *node* on lines of its own in the statement that starts its text *at*."""
     source = module.source
     start, end = source.span(node)
-    ends = [found.end() + start for found in LINE_END.finditer(source.text[start:end])]
-    if _has_long_string(node) or not (ends or must):
+    lines = LINE_END.search(source.text[start:end]) is not None
+    if _has_long_string(node) or not (lines or must):
         return Wrapping()
     base, eol = source.indent(at), source.newline(at)
     link = eol + base + STEP if is_lined(module, node) else ""
     found = Wrapping(eol + base + STEP, link, eol + base)
     stands_right = source.text[line_start(source, start) : start] == base + STEP and at < start
     if not stands_right:
-        found.indents = tuple(Edit(at, at, STEP) for at in ends if source.text[at] not in "\r\n")
+        found.indents = tuple(_indents(module, node, base + STEP))
     return found
+
+
+def _indents(module: Module, node: ast.expr, wanted: str) -> Iterator[Edit]:
+    """Yield the edits of the lines of *node* when its first line is indented as *wanted*.
+
+    Dots between lines stand below the first; all else keeps its place beside what it belongs to.
+    """
+    source = module.source
+    start, end = source.span(node)
+    first = LINE_END.split(source.text[start:end])[0].rstrip()
+    opens = first.endswith(("(", "[", "{"))
+    shift = len(wanted) - (len(source.indent(start)) if opens else _column(source, start))
+    joints = [one for one in _joints(module, node) if LINE_END.search(source.text[slice(*one)])]
+    at = start
+    for joint, stop in (*joints, (end, end)):
+        for line in _lines(source, at, joint):
+            yield _moved(source, line, max(len(source.indent(line)) + shift, len(wanted)))
+        if joint < stop and "#" in source.text[joint:stop]:
+            yield from (_moved(source, line, len(wanted)) for line in _lines(source, joint, stop))
+        elif joint < stop:
+            yield _shortened(module, Edit(joint, stop, f"{source.newline(joint)}{wanted}."))
+        shift, at = len(wanted) + 1 - _column(source, stop), stop
+
+
+def _joints(module: Module, node: ast.expr) -> list[tuple[int, int]]:
+    """Return what stands between the calls of the chain *node*, its dots included."""
+    found = []
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        end = module.source.span(node.func)[1]
+        found.append((module.source.span(node.func.value)[1], end - len(node.func.attr)))
+        node = node.func.value
+    return found[::-1]
+
+
+def _lines(source: Source, start: int, end: int) -> list[int]:
+    """Return where the lines in the span start that are not empty."""
+    found = [one.end() for one in LINE_END.finditer(source.text, start, end)]
+    return [at for at in found if source.text[at] not in "\r\n"]
+
+
+def _moved(source: Source, line: int, width: int) -> Edit:
+    """Indent a line by *width*: with more spaces, or with fewer."""
+    old = len(source.indent(line))
+    return Edit(line, line + max(old - width, 0), " " * (width - old))
+
+
+def _column(source: Source, offset: int) -> int:
+    return source.position(offset)[1] - 1
 
 
 def is_lined(module: Module, node: ast.expr) -> bool:
