@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
+Looping = ast.For | Comprehension
 #: What a call may stand in that runs another number of times, or at another time, than a loop.
 Apart = Function | ast.ClassDef | ast.AsyncFor | ast.While | ast.GeneratorExp
 
@@ -96,8 +97,20 @@ def stored_in(node: ast.AST) -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=8)  # every rule about loops asks it of every call of the file
+def _looped(module: Module) -> frozenset[ast.AST]:
+    """Return all nodes of *module* that stand in a loop, its head included."""
+    found: set[ast.AST] = set()
+    for node in module.nodes:
+        if isinstance(node, Looping) and node not in found:
+            found.update(walk(node)[0])
+    return frozenset(found)
+
+
 def loop_around(module: Module, node: ast.AST) -> Loop | None:
     """Return the innermost loop whose body holds *node*, within its function."""
+    if node not in _looped(module):
+        return None
     child = node
     for around in module.ancestors(node):
         if isinstance(around, Apart):
