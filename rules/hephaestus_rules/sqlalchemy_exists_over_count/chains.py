@@ -22,6 +22,10 @@ SESSIONS: Final = kinds.SESSIONS | kinds.ASYNC_SESSIONS
 OUTER: Final = frozenset({"outerjoin", "outerjoin_from"})
 #: What makes a join an outer one, or may, when keywords are unpacked.
 OUTER_KEYWORDS: Final = frozenset({"isouter", "full", None})
+#: What makes something that rows come from.
+TABLES: Final = frozenset(
+    {"aliased", "alias", "subquery", "cte", "lateral", "table_valued", "with_polymorphic", "Table"}
+)
 #: Loading strategies: they change how much is read of an entity, not how many there are.
 LOADERS: Final = frozenset(
     f"sqlalchemy.orm.{name}"
@@ -95,6 +99,15 @@ def is_outer(link: Link) -> bool:
     """Say whether *link* joins so that a side of it may have no row."""
     keywords = {one.arg for one in link.call.keywords}
     return link.name in OUTER or (link.name in JOINS and not keywords.isdisjoint(OUTER_KEYWORDS))
+
+
+def may_be_table(module: Module, node: ast.AST) -> bool:
+    """Say whether *node* names something that rows come from and that is no mapped class."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("c", "columns")
+    found = module.scopes.lookup(node.id, node) if isinstance(node, ast.Name) else None
+    calls = [one.value.func for one in found[1] if isinstance(one.value, ast.Call)] if found else []
+    return any(getattr(one, "attr", getattr(one, "id", None)) in TABLES for one in calls)
 
 
 def only_loads(module: Module, call: ast.Call) -> bool:

@@ -16,6 +16,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     column_at,
     entity_of,
     is_outer,
+    may_be_table,
     model_at,
     only_loads,
 )
@@ -326,10 +327,12 @@ def _is_ordering(module: Module, node: ast.expr) -> bool:
 
 def _conditions(module: Module, link: Link, model: Model) -> Refusal | None:
     """Refuse conditions on other tables: they multiply rows, which a legacy query makes unique."""
-    if any(isinstance(one, ast.Starred | ast.Name) for one in link.call.args):
+    given = [*link.call.args, *(one.value for one in link.call.keywords)]
+    hidden = any(isinstance(one, ast.Starred | ast.Name) for one in link.call.args)
+    if hidden or any(may_be_table(module, part) for one in given for part in ast.walk(one)):
         return Refusal(
             "unclear-condition",
-            "the condition is built elsewhere and may name another table: rows would be repeated",
+            "the condition may name another table: rows would be repeated",
         )
     others = {one.name for one in _models(module, link)} - {model.name}
     if others:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from hephaestus_rules.sqlalchemy_exists_over_count.chains import CONDITIONS, Link, column_at
+from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
+    CONDITIONS,
+    Link,
+    column_at,
+    may_be_table,
+    model_at,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +46,19 @@ def _is_one(link: Link) -> bool:
 def _fixed(module: Module, link: Link, model: Model) -> Iterator[str]:
     """Yield the columns of *model* that a condition compares with one value."""
     if link.name == "filter_by":
-        yield from (one.arg for one in link.call.keywords if one.arg is not None)
+        values = {one.arg: one.value for one in link.call.keywords if one.arg is not None}
+        yield from (name for name, one in values.items() if _is_value(module, one))
     if link.name not in ("filter", "where"):
         return
     for condition in link.call.args:
         match condition:
-            case ast.Compare(left=left, ops=[ast.Eq()]):
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
                 found = column_at(module, left)
-                if found is not None and found[0].name == model.name:
+                if found is not None and found[0].name == model.name and _is_value(module, right):
                     yield found[1].attribute
+
+
+def _is_value(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* is one value for all rows, no column that has one in each."""
+    parts = [one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)]
+    return not any(model_at(module, one) or may_be_table(module, one) for one in parts)
