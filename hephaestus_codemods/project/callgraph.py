@@ -472,6 +472,17 @@ def _given_back(
     return functions if found else None
 
 
+def made_function(module: Module, node: ast.expr) -> Function | None:
+    """Return the function that *node* is, by its name or as what one of the project gives."""
+    found = value(module, node)
+    if isinstance(found, Function):
+        return found
+    maker = value(module, node.func) if isinstance(node, ast.Call) else None
+    made = _results(maker) if isinstance(maker, Function) else []
+    only = made[0] if len(made) == 1 else None
+    return only if isinstance(only, Function) else None
+
+
 def _results(function: Function) -> list[Function | str]:
     """Return the functions that *function* gives, and the names of its parameters that it does."""
     node, module = function.node, function.module

@@ -329,9 +329,12 @@ def _joined(parts: list[str | None]) -> str | None:
 
 def is_conditional(module: Module, node: ast.AST) -> bool:
     """Say whether *node* stands in an ``if``, ``try`` or ``while`` of its function or module."""
+    child = node
     for around in module.ancestors(node):
-        if isinstance(around, FunctionNode | ast.ClassDef):
+        decorated = child in getattr(around, "decorator_list", ())
+        if isinstance(around, FunctionNode | ast.ClassDef) and not decorated:
             return False
         if isinstance(around, ast.If | ast.While | ast.Try | ast.TryStar | ast.Match):
             return True
+        child = around
     return False

@@ -78,5 +78,5 @@ def load(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
+    sys.path[0] = ""  # what lies beside this file is no business of the application
     sys.stdout.write(json.dumps(reported(load(sys.argv[1]))))

@@ -147,7 +147,7 @@ CASES = {
     "dependencies in their order": """
         # shop/__init__.py
         # shop/deps.py
-        from typing import Annotated
+        from typing import Annotated, Callable
         from fastapi import Depends
         def settings(): ...
         def session(settings=Depends(settings)):
@@ -163,6 +163,9 @@ CASES = {
         def included(): ...
         def local(): ...
         auth = Auth()
+        def needs(role) -> Callable:
+            def check(s=Depends(session)): ...
+            return check
         # shop/main.py
         from typing import Annotated
         from fastapi import APIRouter, Depends, FastAPI, Security
@@ -176,7 +179,7 @@ CASES = {
         app = FastAPI(dependencies=[Depends(deps.outer)])
         app.include_router(router, dependencies=[Depends(deps.included)])
         @app.get("/z")
-        def last(): ...
+        def last(role=Depends(deps.needs("admin"))): ...
     """,
     "mounted applications and Starlette's own lists": """
         # shop/__init__.py
@@ -333,8 +336,13 @@ def test_conditional_routes_and_unknown_prefixes() -> None:
         def x(): ...
         if os.getenv("DEBUG"):
             app.include_router(router)
+            @app.get("/debug")
+            def debug(): ...
         """
     )
     (application,) = project.web.applications
 
-    assert [(one.path, one.conditional) for one in application.routes] == [("{?}/x", True)]
+    found = [(one.path, one.conditional) for one in application.routes]
+    assert found == [("{?}/x", True), ("/debug", True)]
+    said = {"path": "/any/x", "methods": ["GET"], "endpoint": "app.x", "dependencies": []}
+    assert compared(found_routes(project), [said]).both == 1

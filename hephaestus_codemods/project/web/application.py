@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.callgraph import label, plain
+from hephaestus_codemods.project.callgraph import label, made_function, plain
 from hephaestus_codemods.project.infer import keyword, name_of, value
 from hephaestus_codemods.project.origins import Origin, elements, origins, text_of
 from hephaestus_codemods.project.values import Class, Function, Library
@@ -186,7 +186,7 @@ def _about(module: Module, node: ast.expr) -> str | None:
 def _part(
     module: Module, kind: str, node: ast.expr, at: ast.expr, about: str | None = None
 ) -> Part:
-    found = value(module, node)
+    found = made_function(module, node) or value(module, node)
     place = f"{module.path}:{at.lineno}"
     if isinstance(found, Function):
         return Part(kind, f"{found.module.name}.{label(found)}", plain(found), place, about)

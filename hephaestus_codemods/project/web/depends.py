@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.callgraph import is_method, label, plain
+from hephaestus_codemods.project.callgraph import is_method, label, made_function, plain
 from hephaestus_codemods.project.classes import method
 from hephaestus_codemods.project.infer import definition, function_parts, keyword, name_of, value
 from hephaestus_codemods.project.origins import Place, elements
@@ -146,7 +146,8 @@ def _of_call(
 
 
 def _provider(place: Place, where: str, depth: int) -> Dependency:
-    function = _function(value(place.module, place.node))
+    found = made_function(place.module, place.node) or value(place.module, place.node)
+    function = _function(found)
     if function is None:
         text = " ".join(ast.unparse(place.node).split())
         return Dependency(name_of(place.module, place.node) or text, None, where)

@@ -288,6 +288,14 @@ def _in_constructor(cls: Class, name: str) -> tuple[Module, ast.expr] | None:
 
 
 def _text(module: Module, node: ast.expr, round_: Round | None = None) -> str:
+    """Return the text of *node*, with a mark for each part that is not known."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _text(module, left, round_) + _text(module, right, round_)
+        case ast.JoinedStr(values=parts):
+            return "".join(_text(module, part, round_) for part in parts)
+        case ast.FormattedValue(value=inner, conversion=-1, format_spec=None):
+            return _text(module, inner, round_)
     found = text_of(module, node, round_)
     return UNKNOWN if found is None else found
 
