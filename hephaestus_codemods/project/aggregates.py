@@ -8,22 +8,37 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.queries import (
+    TRANSPARENT,
     Gives,
     Link,
     Query,
     Selected,
+    built_at,
     conditions_of,
     model_at,
     selected_at,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hephaestus_codemods.project.models import Column, Model
     from hephaestus_codemods.project.module import Module
 
 FUNCTIONS: Final = frozenset({"count", "sum", "max", "min", "avg"})
-EXISTS: Final = frozenset({"sqlalchemy.exists", "sqlmodel.exists"})
+FUNC: Final = frozenset({"sqlalchemy.func", "sqlmodel.func", "sqlalchemy.sql.func"})
+EXISTS: Final = frozenset({"sqlalchemy.exists", "sqlmodel.exists", "sqlalchemy.sql.exists"})
+#: Only this ``select`` lets ``session.exec`` give the one thing that is selected.
+SQLMODEL_SELECT: Final = "sqlmodel.select"
 #: Methods that name the table of an aggregate, and say nothing else.
 NAMING: Final = frozenset({"select_from"})
+JOINING: Final = frozenset({"join", "outerjoin"})
+#: What computes something of columns, and nothing else.
+COMPUTING: Final = ("sqlalchemy.", "sqlmodel.")
+#: Methods of a column that give another expression of it.
+OF_COLUMN: Final = frozenset(
+    "distinct is_ is_not isnot in_ not_in notin_ between cast label filter op like ilike".split()
+)
 
 
 class Kind(StrEnum):
@@ -41,31 +56,61 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What *query* computes of the rows of *table*.
+    """What *query* computes of the rows of *table*; ``query.whole`` is the number or the bit.
 
     *call* is the function as it is written, ``func.sum(Item.price)``; None for ``query.count()``
-    and for existence. *default* is what a sum of no rows is replaced by, in ``coalesce``.
+    and for existence. *columns* are those that it reads; *is_plain* says that it reads the one
+    column as it is. *default* is what a sum of no rows is replaced by, in ``coalesce``.
     """
 
     query: Query
     kind: Kind
     table: Selected
-    call: ast.Call | None = None
+    call: ast.expr | None = None
     name: str = "count"
-    column: str | None = None
+    columns: tuple[Column, ...] = ()
+    is_plain: bool = False
     default: ast.expr | None = None
+
+    @property
+    def column(self) -> Column | None:
+        """The one column whose values are computed, if it is read as it is."""
+        return self.columns[0] if self.is_plain else None
 
 
 def aggregate_of(query: Query) -> Aggregate | None:
     """Return what *query* computes, or None when it reads rows."""
     if query.gives is Gives.NUMBER:
-        entity = query.entity
-        return Aggregate(query, Kind.COUNT, entity) if entity is not None else None
+        return _counted(query)
     if not isinstance(query.source, ast.Call) or len(query.source.args) != 1:
         return None
     if query.gives not in (Gives.ONE, Gives.ONE_OR_NONE):
         return None
-    return _existence(query, query.source.args[0]) or _computed(query, query.source.args[0])
+    query = _first_of_row(query)
+    return _existence(query, query.source.args[0]) or _computed(query, query.source.args[0])  # type: ignore[attr-defined]  # the same source
+
+
+def _counted(query: Query) -> Aggregate | None:
+    """Return ``session.query(M).filter(…).count()``, also of some columns of one class."""
+    selected = query.selected or ()
+    model = selected[0].model if selected else None
+    if model is None or any(one.model != model for one in selected):
+        return None
+    return Aggregate(replace(query, rows=False), Kind.COUNT, replace(selected[0], column=None))
+
+
+def _first_of_row(query: Query) -> Query:
+    """Return *query* as the one thing in its row, where that is what is taken of it."""
+    if not query.rows:
+        return query
+    assert isinstance(query.source, ast.Call)
+    if query.exec and query.module.qualified_name(query.source.func) == SQLMODEL_SELECT:
+        return replace(query, rows=False)
+    match query.module.parents.get(query.whole):
+        case ast.Subscript(value=value, slice=ast.Constant(value=0)) as taken:
+            if value is query.whole and isinstance(taken.ctx, ast.Load):
+                return replace(query, whole=taken, rows=False)
+    return query
 
 
 # --- func.count(), func.sum() ---
@@ -74,21 +119,44 @@ def aggregate_of(query: Query) -> Aggregate | None:
 def _computed(query: Query, node: ast.expr) -> Aggregate | None:
     module = query.module
     node, default = _uncoalesced(module, _unlabelled(node))
-    name = _function(module, node)
-    if name not in FUNCTIONS or not isinstance(node, ast.Call) or len(node.args) > 1:
+    name, argument = _function(module, node), _argument(node)
+    if name not in FUNCTIONS:
         return None
-    given = selected_at(module, node.args[0]) if node.args else None
-    if node.args and given is None:
+    columns = _columns_of(module, argument) if argument is not None else {}
+    if columns is None:
         return None
-    table = _named_table(query) or given or _of_conditions(query)
-    if table is None or (given is not None and given.model != table.model):
+    given = next((selected for selected, _ in columns.values()), None)
+    is_joined = any(one.name in JOINING for one in query.chain)
+    named = _named_table(query)
+    table = (given or named) if is_joined else (named or given or _of_conditions(query))
+    if table is None or table.model is None:
         return None
-    column = given.column.attribute if given is not None and given.column is not None else None
+    if any(one.model != table.model for one, _ in columns.values()):
+        return None
     kind = Kind.COUNT if name == "count" else Kind.VALUE
-    if kind is Kind.COUNT and default is not None:
-        default = None  # a count is never NULL
     return Aggregate(
-        _without_naming(query), kind, replace(table, column=None), node, name, column, default
+        _about(query, table),
+        kind,
+        replace(table, column=None),
+        node,
+        name,
+        tuple(column for _, column in columns.values()),
+        is_plain=argument is not None and selected_at(module, argument) is not None,
+        default=default if kind is Kind.VALUE else None,  # a count is never NULL
+    )
+
+
+def _about(query: Query, table: Selected) -> Query:
+    """Return *query* with its conditions read as those of *table*, which need not be named."""
+    found = conditions_of(query.module, query.chain, (replace(table, column=None),))
+    is_joined = any(one.name in JOINING for one in query.chain)
+    needless = frozenset() if is_joined else NAMING
+    return replace(
+        query,
+        equals=found.equals,
+        others=found.others,
+        links=tuple(one for one in found.links if one.name not in needless),
+        chain=tuple(one for one in query.chain if one.name not in needless),
     )
 
 
@@ -113,11 +181,56 @@ def _function(module: Module, node: ast.expr) -> str | None:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
         return None
     owner = module.qualified_name(node.func.value)
-    return node.func.attr if owner in ("sqlalchemy.func", "sqlmodel.func") else None
+    return node.func.attr if owner in FUNC else None
+
+
+def _argument(node: ast.expr) -> ast.expr | None:
+    """Return what an SQL function is given; None for nothing, and for ``count("*")``."""
+    given = node.args if isinstance(node, ast.Call) else []
+    if not given or (isinstance(given[0], ast.Constant) and len(given) == 1):
+        return None
+    return given[0] if len(given) == 1 else ast.Tuple(given, ast.Load())
+
+
+def _columns_of(module: Module, node: ast.expr) -> dict[str, tuple[Selected, Column]] | None:
+    """Return the columns that the expression *node* computes with; None when it does more.
+
+    A mapped class alone stands for its primary key.
+    """
+    found: dict[str, tuple[Selected, Column]] = {}
+    stack: list[ast.AST] = [node]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, ast.Name | ast.Attribute):
+            selected = selected_at(module, one)
+            if selected is not None:
+                key = selected.model.primary_key if selected.model is not None else ()
+                column = selected.column or (key[0] if len(key) == 1 else None)
+                if column is None:
+                    return None
+                found[ast.unparse(one)] = selected, column
+                continue
+            if isinstance(one, ast.Attribute) and model_at(module, one.value) is not None:
+                return None  # a relationship, or a property
+            if isinstance(one, ast.Attribute):
+                stack.append(one.value)
+            continue
+        if isinstance(one, ast.Call) and not _is_computing(module, one):
+            return None
+        stack += ast.iter_child_nodes(one)
+    return found or None
+
+
+def _is_computing(module: Module, node: ast.Call) -> bool:
+    name = module.qualified_name(node.func) or ""
+    if name in TRANSPARENT or name.startswith(COMPUTING):
+        return True
+    return isinstance(node.func, ast.Attribute) and node.func.attr in OF_COLUMN
 
 
 def _named_table(query: Query) -> Selected | None:
-    for link in query.links:
+    """Return the table that ``select_from`` names."""
+    for link in query.chain:
         if link.name in NAMING and len(link.call.args) == 1:
             model = model_at(query.module, link.call.args[0])
             return Selected(link.call.args[0], model) if model is not None else None
@@ -125,29 +238,34 @@ def _named_table(query: Query) -> Selected | None:
 
 
 def _of_conditions(query: Query) -> Selected | None:
-    """Return the table that a condition names, for ``select(func.count()).where(…)``."""
+    """Return the table that all conditions name, for ``select(func.count()).where(…)``."""
     found = {one.model.name: Selected(one.owner, one.model) for one in query.equals}
-    return next(iter(found.values())) if len(found) == 1 and not query.others else None
+    models = {one.name for one in _models_in(query.module, query.others)}
+    return next(iter(found.values())) if len(found) == 1 and models <= found.keys() else None
 
 
-def _without_naming(query: Query) -> Query:
-    return replace(
-        query,
-        links=tuple(one for one in query.links if one.name not in NAMING),
-        chain=tuple(one for one in query.chain if one.name not in NAMING),
-    )
+def _models_in(module: Module, nodes: Iterable[ast.expr]) -> Iterator[Model]:
+    for node in nodes:
+        for one in ast.walk(node):
+            found = model_at(module, one.value) if isinstance(one, ast.Attribute) else None
+            if found is not None:
+                yield found
 
 
 # --- exists() ---
 
 
 def _existence(query: Query, node: ast.expr) -> Aggregate | None:
-    """Return ``select(exists().where(…))`` and ``session.query(exists().where(…)).scalar()``."""
-    if query.chain:
+    """Return ``select(exists().where(…))``, ``session.query(query.exists()).scalar()``."""
+    if query.chain or query.rows:
         return None
     module = query.module
-    links: list[Link] = []
     node = _unlabelled(node)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        built = built_at(module, node.func.value) if node.func.attr == "exists" else None
+        if built is not None and not node.args and not node.keywords:
+            return _of_built(query, built.selected, built.chain, built.steps)
+    links: list[Link] = []
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if module.qualified_name(node.func) in EXISTS:
             break
@@ -158,18 +276,36 @@ def _existence(query: Query, node: ast.expr) -> Aggregate | None:
     if node.keywords or len(node.args) > 1:
         return None
     links.reverse()
+    built = built_at(module, node.args[0]) if node.args else None
+    if built is not None:
+        chain = (*built.chain, *links)
+        return _of_built(query, built.selected, chain, built.steps)
     named = selected_at(module, node.args[0]) if node.args else None
-    found = conditions_of(module, links, (named,) if named is not None else None)
+    if node.args and named is None and not isinstance(node.args[0], ast.Constant):
+        return None
+    return _of_built(query, (named,) if named is not None else None, tuple(links), ())
+
+
+def _of_built(
+    query: Query,
+    selected: tuple[Selected, ...] | None,
+    chain: tuple[Link, ...],
+    steps: tuple[ast.stmt, ...],
+) -> Aggregate | None:
+    """Return the question whether the query has rows that stands inside *query*."""
+    named = selected[0] if selected else None
+    found = conditions_of(query.module, chain, (named,) if named is not None else None)
     inner = replace(
         query,
         equals=found.equals,
         others=found.others,
         links=found.links,
-        chain=tuple(links),
+        chain=chain,
+        steps=(*steps, *query.steps),
     )
-    table = named or _named_table(inner) or _of_conditions(inner)
-    if table is None:
+    if selected and any(one.model != selected[0].model for one in selected):
         return None
-    return Aggregate(
-        _without_naming(inner), Kind.EXISTS, replace(table, column=None), name="exists"
-    )
+    table = _named_table(inner) or named or _of_conditions(inner)
+    if table is None or table.model is None:
+        return None
+    return Aggregate(_about(inner, table), Kind.EXISTS, replace(table, column=None), name="exists")

@@ -353,6 +353,23 @@ def _is_one_entity(selected: tuple[Selected, ...] | None) -> bool:
     return selected is not None and len(selected) == 1 and selected[0].column is None
 
 
+@dataclass(frozen=True)
+class Built:
+    """A query that is built and not sent: what it reads, and the methods called on it."""
+
+    selected: tuple[Selected, ...] | None
+    chain: tuple[Link, ...]
+    steps: tuple[ast.stmt, ...]
+
+
+def built_at(module: Module, node: ast.expr) -> Built | None:
+    """Return the query that *node* builds: ``session.query(M).filter(…)``, ``select(M)``."""
+    start = _started(module, node, _legacy_source) or _started(module, node, _select_source)
+    if start is None:
+        return None
+    return Built(_selected(module, start.arguments), start.links, start.steps)
+
+
 # --- select(...) ---
 
 

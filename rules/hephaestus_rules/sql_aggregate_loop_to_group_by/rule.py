@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.loops import Loop, loop_around, runs_first
-from hephaestus_codemods.project.aggregates import Aggregate, Kind, aggregate_of
+from hephaestus_codemods.project.aggregates import Aggregate, Kind
 from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
+from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import (
+    Default,
+    Number,
+    default_of,
+    number_of,
+)
 from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import Plan, rewritten
-from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import answered, shape_of_aggregate
+from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import Question, question_of
+from hephaestus_rules.sql_aggregate_loop_to_group_by.uses import Use, use_of
+from hephaestus_rules.sql_select_loop_to_batch.apart import apart
 from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
 from hephaestus_rules.sql_select_loop_to_batch.forms import bounded, comparable, keyed, never_null
 from hephaestus_rules.sql_select_loop_to_batch.items import items_of
@@ -21,15 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.rule import Options
+    from hephaestus_codemods.rule import Options, Precondition
 
-#: Aggregates that are the same in whatever order rows come.
-EXACT = frozenset({"count", "exists", "first", "max", "min"})
-EXACT_TYPES = frozenset(
-    """builtins.int decimal.Decimal sqlalchemy.Integer sqlalchemy.BigInteger sqlalchemy.SmallInteger
-    sqlalchemy.Numeric sqlalchemy.DECIMAL""".split()
-)
-MESSAGES = {
+#: Aggregates that add numbers: where those are floats, the order of the rows shows.
+ADDING: Final = frozenset({"sum", "avg"})
+MESSAGES: Final = {
     Kind.COUNT: "one COUNT for each item: let one GROUP BY count them all",
     Kind.VALUE: "one aggregate for each item: let one GROUP BY compute them all",
     Kind.EXISTS: "one question for each item whether rows exist: ask once which have some",
@@ -38,55 +43,64 @@ MESSAGES = {
 
 def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
     """Yield every aggregate that a loop asks for each item, or why it has to."""
-    for aggregate, loop in aggregates_in_loops(module):
-        planned = planned_for(aggregate, loop)
-        node, base = aggregate.query.whole, _class_of(aggregate)
-        if isinstance(planned, Refusal):
-            yield refuse(node, planned.code, planned.message)
+    found = [(_finding(use, loop), loop) for use, loop in uses_in_loops(module)]
+    for finding, loop in found:
+        around = set(module.ancestors(loop.node))
+        outer = [one.change for one, other in found if other.node in around and one.change]
+        if finding.change is None or not outer:
+            yield finding
         else:
-            yield Finding(
-                node,
-                MESSAGES[aggregate.kind],
-                base,
-                planned.preconditions,
-                change=partial(rewritten, planned),
-            )
+            yield replace(finding, change=partial(apart, finding.change, loop, outer))
+
+
+def _finding(use: Use, loop: Loop) -> Finding:
+    planned = planned_for(use, loop)
+    if isinstance(planned, Refusal):
+        return refuse(use.node, planned.code, planned.message)
+    return Finding(
+        use.node,
+        MESSAGES[use.aggregate.kind],
+        _class_of(use.aggregate),
+        planned.preconditions,
+        change=partial(rewritten, planned),
+    )
 
 
 def _class_of(aggregate: Aggregate) -> Safety:
     """Sums of floats may differ in their last digits when rows come in another order."""
-    model, name = aggregate.table.model, aggregate.column
-    column = model.column(name) if model is not None and name is not None else None
-    is_exact = aggregate.name in EXACT or (column is not None and column.type_name in EXACT_TYPES)
-    return Safety.SAFE if is_exact else Safety.REVIEW
+    if aggregate.name not in ADDING or number_of(aggregate) in (Number.INT, Number.DECIMAL):
+        return Safety.SAFE
+    return Safety.REVIEW
 
 
-def aggregates_in_loops(module: Module) -> list[tuple[Aggregate, Loop]]:
+def uses_in_loops(module: Module) -> list[tuple[Use, Loop]]:
     """Return the aggregates that stand in a loop, each with the innermost loop around it."""
-    found: list[tuple[Aggregate, Loop]] = []
+    found: list[tuple[Use, Loop]] = []
     inner: set[ast.AST] = set()
     for node in module.nodes:
         if not isinstance(node, ast.Await | ast.Call) or node in inner:
             continue
         loop = loop_around(module, node)
         query = query_of(module, node) if loop is not None else None
-        if loop is None or query is None:
-            continue
-        aggregate = aggregate_of(query) or answered(query)
-        if aggregate is None:
+        use = use_of(query) if query is not None else None
+        if loop is None or query is None or use is None:
             continue
         for part in (node, *query.steps):
             inner.update(one for one in ast.walk(part) if one is not node)
-        found.append((aggregate, loop))
-    return [one for one in found if one[0].query.whole not in inner]
+        found.append((use, loop))
+    return [one for one in found if one[0].aggregate.query.whole not in inner]
 
 
-def planned_for(aggregate: Aggregate, loop: Loop) -> Plan | Refusal:
-    """Return how *aggregate* is asked once for all rounds of *loop*, or why it cannot be."""
-    shape = shape_of_aggregate(aggregate, loop.varies)
-    if isinstance(shape, Refusal):
-        return shape
-    query = aggregate.query
+def planned_for(use: Use, loop: Loop) -> Plan | Refusal:
+    """Return how *use* is answered once for all rounds of *loop*, or why it cannot be."""
+    module, aggregate = loop.module, use.aggregate
+    if any(isinstance(one, ast.JoinedStr) for one in module.ancestors(use.node)):
+        message = "the query stands in an f-string: give its result a name first"
+        return Refusal("in-f-string", message)
+    question = question_of(aggregate, loop.varies)
+    if isinstance(question, Refusal):
+        return question
+    shape, query = question.shape, aggregate.query
     key = key_of(query.whole, shape.key.value, loop)
     if isinstance(key, Refusal):
         return key
@@ -99,21 +113,40 @@ def planned_for(aggregate: Aggregate, loop: Loop) -> Plan | Refusal:
     if not runs_first(loop):
         message = "the comprehension runs after other code of its statement, or not always"
         return Refusal("not-first", message)
-    obstacle = obstacle_in(loop, (query.whole, *query.steps), shape)
+    obstacle = _obstacle(loop, question)
     if isinstance(obstacle, Refusal):
         return obstacle
     agreed = comparable(loop, shape, given)
     if isinstance(agreed, Refusal):
         return agreed
-    known = (keyed(shape), obstacle, bounded(items), agreed)
-    return Plan(loop, aggregate, shape, given, items, known)
+    known = [keyed(shape), obstacle, bounded(items), agreed]
+    default: Default | None = None
+    if aggregate.default is not None:
+        found = default_of(module, aggregate)
+        if isinstance(found, Refusal):
+            return found
+        default = found
+        known.append(found.known)
+    return Plan(loop, use, question, given, items, default, tuple(known))
+
+
+def _obstacle(loop: Loop, question: Question) -> Refusal | Precondition:
+    """Return why the rows of some table must be looked at in each round, or that they need not."""
+    query, shape = question.aggregate.query, question.shape
+    parts = (query.whole, *query.steps)
+    found: Refusal | Precondition = obstacle_in(loop, parts, shape)
+    for model in question.tables:
+        if isinstance(found, Refusal) or model == shape.key.model:
+            continue
+        found = obstacle_in(loop, parts, replace(shape, key=replace(shape.key, model=model)))
+    return found
 
 
 RULE = Rule(
     __name__,
     "Let one GROUP BY answer what a loop counts, sums or looks for by item",
     find,
-    needles=((b"for ",), (b"count", b"exists", b"func.", b".first(")),
+    needles=((b"for ",), (b"count", b"exists", b"func.", b".first(", b".scalar", b".fetchone(")),
     tasks=(Task.API, Task.REPORT),
     after=("sql-select-loop-to-batch",),
 )

@@ -1,0 +1,101 @@
+"""What the database answers for no rows at all, as a value of Python."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from hephaestus_codemods.rule import Established, Precondition, Refusal
+
+if TYPE_CHECKING:
+    from hephaestus_codemods.project.aggregates import Aggregate
+    from hephaestus_codemods.project.module import Module
+
+WHOLE: Final = frozenset(
+    """builtins.int sqlalchemy.Integer sqlalchemy.INTEGER sqlalchemy.SmallInteger
+    sqlalchemy.SMALLINT""".split()
+)
+BIG: Final = frozenset({"sqlalchemy.BigInteger", "sqlalchemy.BIGINT"})
+DECIMAL: Final = frozenset(
+    "decimal.Decimal sqlalchemy.Numeric sqlalchemy.NUMERIC sqlalchemy.DECIMAL".split()
+)
+FLOAT: Final = frozenset(
+    "builtins.float sqlalchemy.Float sqlalchemy.FLOAT sqlalchemy.Double sqlalchemy.REAL".split()
+)
+POSTGRESQL: Final = (
+    "psycopg",
+    "psycopg2",
+    "psycopg2-binary",
+    "psycopg-binary",
+    "asyncpg",
+    "pg8000",
+)
+
+
+class Number(StrEnum):
+    """What kind of number an aggregate gives."""
+
+    INT = "int"
+    """A whole number, in every database."""
+
+    DECIMAL = "Decimal"
+    """A decimal number; in PostgreSQL also for sums of BIGINT and means of whole numbers."""
+
+    FLOAT = "float"
+    """A floating-point number, of which the sum depends on the order."""
+
+
+@dataclass(frozen=True)
+class Default:
+    """What no rows give: ``0``, ``Decimal(0)`` or ``0.0``; *known* says why it is right."""
+
+    number: Number
+    known: Precondition
+
+
+def number_of(aggregate: Aggregate) -> Number | None:
+    """Return the kind of number that *aggregate* gives; None when it is not known."""
+    types = {one.type_name for one in aggregate.columns}
+    if not types or not types <= WHOLE | BIG | DECIMAL | FLOAT or not _is_arithmetic(aggregate):
+        return None
+    if types & FLOAT:
+        return Number.FLOAT
+    widens = aggregate.name == "avg" or (aggregate.name == "sum" and types & BIG)
+    if types & DECIMAL or widens:
+        return Number.DECIMAL
+    return Number.INT
+
+
+def _is_arithmetic(aggregate: Aggregate) -> bool:
+    """Say whether the columns are only added and multiplied."""
+    assert isinstance(aggregate.call, ast.Call)
+    allowed = (ast.Name, ast.Attribute, ast.Load, ast.Add, ast.Sub, ast.Mult, ast.BinOp)
+    return all(isinstance(one, allowed) for given in aggregate.call.args for one in ast.walk(given))
+
+
+def default_of(module: Module, aggregate: Aggregate) -> Default | Refusal:
+    """Return what ``coalesce(…, 0)`` gives where there are no rows."""
+    given, number = aggregate.default, number_of(aggregate)
+    is_zero = isinstance(given, ast.Constant) and type(given.value) in (int, float)
+    if not is_zero or getattr(given, "value", None) != 0 or number is None:
+        message = "which type coalesce() gives for no rows cannot be seen"
+        return Refusal("default-type", message)
+    name = "no rows give what coalesce() gives for none"
+    if number is Number.INT:
+        if type(getattr(given, "value", None)) is not int:
+            return Refusal("default-type", "coalesce() makes a float of whole numbers")
+        return Default(number, Precondition(name, Established.PROVED, "a whole number"))
+    if any(module.project.target.has(one, module.path) for one in POSTGRESQL):
+        detail = f"PostgreSQL gives a {number}"
+        return Default(number, Precondition(name, Established.PROVED, detail))
+    if not aggregate.columns[0].type_name or aggregate.name == "avg" or _is_big(aggregate):
+        message = "whether no rows give an int or a Decimal depends on the database"
+        return Refusal("default-type", message)
+    detail = f"a {number}; SQLite may give another one that is equal"
+    return Default(number, Precondition(name, Established.ASSUMED, detail))
+
+
+def _is_big(aggregate: Aggregate) -> bool:
+    return any(one.type_name in BIG for one in aggregate.columns)
