@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.project.names import only_for_types
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -90,22 +92,6 @@ def bound_name(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
     if alias.asname:
         return alias.asname
     return alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name
-
-
-def is_type_checking(test: ast.expr) -> bool:
-    """Say whether *test* is ``TYPE_CHECKING`` or ``typing.TYPE_CHECKING``."""
-    name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", None)
-    return name == "TYPE_CHECKING"
-
-
-def only_for_types(module: Module, node: ast.AST) -> bool:
-    """Say whether *node* stands in a block that runs for type checkers only."""
-    inner = node
-    for around in module.ancestors(node):
-        if isinstance(around, ast.If) and is_type_checking(around.test):
-            return inner in around.body
-        inner = around
-    return False
 
 
 def is_optional(module: Module, package: str) -> bool:

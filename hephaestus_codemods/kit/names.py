@@ -12,8 +12,8 @@ from hephaestus_codemods.kit.bindings import (
     always_before,
     bindings,
     is_optional,
-    only_for_types,
 )
+from hephaestus_codemods.project.names import only_for_types
 from hephaestus_codemods.rule import Import
 
 if TYPE_CHECKING:

@@ -133,6 +133,22 @@ def is_none(binding: Binding) -> bool:
     return plain and isinstance(value, ast.Constant) and value.value is None
 
 
+def is_type_checking(test: ast.expr) -> bool:
+    """Say whether *test* is ``TYPE_CHECKING`` or ``typing.TYPE_CHECKING``."""
+    name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", None)
+    return name == "TYPE_CHECKING"
+
+
+def only_for_types(module: Module, node: ast.AST) -> bool:
+    """Say whether *node* stands in a block that runs for type checkers only."""
+    inner = node
+    for around in module.ancestors(node):
+        if isinstance(around, ast.If) and is_type_checking(around.test):
+            return inner in around.body
+        inner = around
+    return False
+
+
 def _is_overload(node: ast.AST) -> bool:
     return any(
         (isinstance(one, ast.Name) and one.id == "overload")

@@ -695,6 +695,37 @@ CASES = {
         named(db.func)  # app.db.func
         named(db.create_all)  # app.db.create_all
     """,
+    "what only type checkers see gives way to what runs": """
+        # base.py
+        from typing import TYPE_CHECKING, Any
+        import typing
+        from sqlalchemy.orm import Session, registry, sessionmaker
+        if TYPE_CHECKING:
+            Base = Any
+            Local = Any
+        else:
+            Base = registry().generate_base()
+            Local = sessionmaker()
+        if typing.TYPE_CHECKING:
+            given: Session
+        else:
+            given = make()
+        if TYPE_CHECKING:
+            other = Any
+        other = make()
+        # app.py
+        from base import Base, Local, given, other
+        from sqlalchemy import Column, Integer
+        class User(Base):
+            __tablename__ = "users"
+            id = Column(Integer, primary_key=True)
+        reveal(Local())  # sqlalchemy.orm.Session
+        reveal(Local().query(User).all())  # builtins.list
+        reveal(Local().query(User).first())  # app.User
+        reveal(User.metadata)  # None
+        reveal(given)  # sqlalchemy.orm.Session
+        reveal(other)  # None
+    """,
     "a package hides the module beside it": """
         # app.py
         from app import db

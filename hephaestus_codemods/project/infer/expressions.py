@@ -21,6 +21,7 @@ from hephaestus_codemods.project.names import (
     from_stars,
     is_hidden,
     is_none,
+    only_for_types,
     symbols,
 )
 from hephaestus_codemods.project.scopes import Binding, BindingKind
@@ -146,6 +147,14 @@ def variable(module: Module, scope: ast.AST, name: str, bindings: list[Binding])
 
 
 def _of_bindings(module: Module, bindings: list[Binding]) -> Value | None:
+    found = _combined(module, bindings)
+    if found is not None or len(bindings) < 2:
+        return found
+    real = [one for one in bindings if not only_for_types(module, one.node)]
+    return _combined(module, real) if 0 < len(real) < len(bindings) else None
+
+
+def _combined(module: Module, bindings: list[Binding]) -> Value | None:
     telling = [one for one in bindings if not is_none(one)]
     declared = [one for one in bindings if one.kind is BindingKind.ANNOTATED]
     if telling and is_hidden(module, telling):
