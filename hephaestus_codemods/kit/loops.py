@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp
 Looping = ast.For | Comprehension
 #: What a call may stand in that runs another number of times, or at another time, than a loop.
-Apart = Function | ast.ClassDef | ast.AsyncFor | ast.While | ast.GeneratorExp
+Apart = Function | ast.ClassDef | ast.AsyncFor | ast.While
 
 #: Methods that change the collection they are called on.
 MUTATORS: Final = frozenset(
@@ -113,6 +113,8 @@ def loop_around(module: Module, node: ast.AST) -> Loop | None:
         return None
     child = node
     for around in module.ancestors(node):
+        if isinstance(around, ast.GeneratorExp) and not _is_run_over(around, node):
+            return None
         if isinstance(around, Apart):
             return None
         if isinstance(around, ast.For) and child in around.body:
@@ -126,7 +128,7 @@ def loop_around(module: Module, node: ast.AST) -> Loop | None:
     return None
 
 
-def _is_run_over(around: Comprehension, node: ast.AST) -> bool:
+def _is_run_over(around: Comprehension | ast.GeneratorExp, node: ast.AST) -> bool:
     """Say whether *node* belongs to the first iterable, which is evaluated once."""
     return any(one is node for one in ast.walk(around.generators[0].iter))
 
@@ -216,6 +218,9 @@ def is_computable(module: Module, node: ast.expr) -> bool:
     """Say whether *node* can be worked out twice, by reading and converting plain values."""
     if is_readable(node):
         return True
+    if isinstance(node, ast.JoinedStr):
+        held = [one for one in node.values if isinstance(one, ast.FormattedValue)]
+        return all(is_computable(module, one.value) and not one.format_spec for one in held)
     if not isinstance(node, ast.Call) or node.keywords or not node.args:
         return False
     if _is_lookup(node):

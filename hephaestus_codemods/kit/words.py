@@ -22,3 +22,12 @@ def plural(name: str) -> str:
     if re.search(r"(s|x|z|ch|sh)$", name):
         return f"{name}es"
     return f"{name}s"
+
+
+def singular(name: str) -> str:
+    """Return the name of one of several: ``categories`` becomes ``category``, ``user`` stays."""
+    if name.endswith("ies") and len(name) > 4:
+        return f"{name[:-3]}y"
+    if re.search(r"(s|x|z|ch|sh)es$", name):
+        return name[:-2]
+    return name[:-1] if re.search(r"[^siu]s$", name) else name

@@ -17,9 +17,11 @@ from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project.askers import Asker, asker_of
 from hephaestus_codemods.project.callgraph import resolve
 from hephaestus_codemods.project.queries import Gives, query_of
-from hephaestus_codemods.rule import Addition, CannotEdit, Change, Edit, Import, Refusal
+from hephaestus_codemods.project.style import line_length
+from hephaestus_codemods.rule import Addition, CannotEdit, Change, Import, Refusal
 from hephaestus_rules.sql_select_loop_to_batch.forms import Batch
 from hephaestus_rules.sql_select_loop_to_batch.rewrite import (
+    answered,
     before_loop,
     collected,
     groups,
@@ -121,14 +123,13 @@ def rewritten_away(plan: Plan, asked: Asked, parameter: str) -> Change:
     keys = collected(loop, plan.key, plan.items)
     value = f"{wait}{called}({', '.join(_passed(module, asked, parameter, keys))})"
     column = len(module.source.indent(module.source.span(loop.place)[0]))
-    text = f"{name} = {broken(value, column, len(name) + 3)}"
+    width = line_length(module.project, module.path)
+    text = f"{name} = {broken(value, column, len(name) + 3, width)}"
     key = text_of(module, plan.key.given)
     found = f"{name}[{key}]" if plan.batch is Batch.GROUPS else f"{name}.get({key})"
-    edits = (
-        *before_loop(loop, plan.items, text),
-        Edit(*module.source.span(asked.whole), found),
-    )
-    return Change(edits, imports, additions=(addition,))
+    before = before_loop(loop, plan.items, text)
+    edits = answered(loop, before, asked.whole, found, plan.items, width)
+    return Change(tuple(edits), imports, additions=(addition,))
 
 
 def _called(asked: Asked, module: Module, name: str) -> tuple[str, tuple[Import, ...]]:

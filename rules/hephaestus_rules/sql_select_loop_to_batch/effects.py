@@ -121,15 +121,23 @@ class _Body:
             return None
         model = self.shape.key.model
         owner = _model_of(self.module, node.value)
+        if self._is_joined:
+            message = f"the loop sets {node.attr}: a joined table may give other rows"
+            return Refusal("writes-key", message) if owner is not None else None
         if owner is not None and owner != model.name:
             return None
         if node.attr in self._read_attributes:
             return Refusal("writes-key", f"the loop sets {node.attr}, by which rows are chosen")
         related = {one.attribute for one in model.relationships}
-        if node.attr in related:
+        if node.attr in related and self._is_by_foreign_key:
             message = f"the loop sets {node.attr}, which may change by what rows are found"
             return Refusal("writes-key", message)
         return None
+
+    @property
+    def _is_joined(self) -> bool:
+        """Whether rows of several tables decide which are found."""
+        return any(link.name == "join" for link in self.shape.query.links)
 
     @property
     def _read_attributes(self) -> frozenset[str]:
@@ -182,7 +190,7 @@ class _Body:
                     return Refusal("session-state", f"{path}: later rounds have to read again")
                 case EffectKind.SLEEPS:
                     return Refusal("waits", f"{path}: the loop waits between items")
-                case EffectKind.WRITES if effect.what in own:
+                case EffectKind.WRITES if effect.what in own or self._is_joined:
                     message = f"{path}: it may change what later rounds find"
                     return Refusal("writes-table", message)
                 case EffectKind.WRITES:
@@ -192,10 +200,21 @@ class _Body:
     def _makes_row(self, node: ast.Call) -> bool:
         """Say whether *node* makes an object of the class that is looked up."""
         found = model_at(self.module, node.func)
-        return found is not None and found.name == self.shape.key.model.name
+        if found is None:
+            return False
+        return self._is_joined or found.name == self.shape.key.model.name
+
+    @property
+    def _is_by_foreign_key(self) -> bool:
+        """Whether a foreign key may decide which rows are found: a relationship sets it."""
+        model, found = self.shape.key.model, self._read_attributes
+        columns = [model.column(one) for one in found]
+        return any(one is None or one.foreign_key is not None for one in columns)
 
     def _changed(self, node: ast.Call) -> Refusal | None:
         """Judge a collection that is changed: a relationship is a foreign key on the other side."""
+        if not self._is_by_foreign_key:
+            return None
         for changed in changes_of(node):
             if not isinstance(changed, ast.Attribute):
                 continue
@@ -225,7 +244,8 @@ class _Body:
 
     def _added(self, node: ast.Call, name: str) -> Refusal | str | None:
         added = [_owner(self.module, one) for one in node.args]
-        if len(added) != 1 or added[0] is None or added[0].name == self.shape.key.model.name:
+        known = len(added) == 1 and added[0] is not None and not self._is_joined
+        if not known or added[0] is None or added[0].name == self.shape.key.model.name:
             message = f"{name}() in the loop may change what later rounds find"
             return Refusal("writes-table", message)
         keys = {one.attribute for one in added[0].primary_key}

@@ -80,6 +80,10 @@ def items_of(loop: Loop) -> Items | Refusal:
     if isinstance(node, ast.Name) and _is_own(module, node):
         name = node.id
         return Items(name, f"{name} = list({name})", known=False)
+    inside = _held_once(module, node)
+    if inside is not None:
+        text = module.source.segment(node)
+        return Items(text, f"{inside} = list({inside})", known=False)
     name = fresh_name(module, _wanted(loop), loop.place)
     text = flat_text_of(module, node)
     if module.kind(node) == kinds.LIST:
@@ -130,6 +134,16 @@ def _is_streamed(module: Module, node: ast.expr) -> bool:
         return True
     names = (getattr(one, "attr", getattr(one, "arg", None)) for one in ast.walk(node))
     return any(name in PORTIONS for name in names)
+
+
+def _held_once(module: Module, node: ast.expr) -> str | None:
+    """Return the variable that ``enumerate`` looks at, if nobody reads it later."""
+    if not isinstance(node, ast.Call) or node.keywords or len(node.args) != 1:
+        return None
+    given = node.args[0]
+    if module.qualified_name(node.func) not in VIEWS | REARRANGING:
+        return None
+    return given.id if isinstance(given, ast.Name) and _is_own(module, given) else None
 
 
 def _is_own(module: Module, node: ast.Name) -> bool:

@@ -21,6 +21,8 @@ from hephaestus_rules.sql_select_loop_to_batch.statement import Statement
 from hephaestus_rules.sql_select_loop_to_batch.types import column_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hephaestus_codemods.kit.loops import Loop
     from hephaestus_codemods.project.module import Module
     from hephaestus_rules.sql_select_loop_to_batch.items import Items
@@ -57,20 +59,11 @@ class _Writer:
         before, found = self._batch()
         edits = [*before_loop(self.loop, self.plan.items, before)]
         if found is not None:
-            edits = self._answered(edits, found)
+            width = self.asked.width
+            edits = answered(self.loop, edits, query.whole, found, self.plan.items, width)
             for step in query.steps:
                 edits += needed(delete_statement(module, step))
         return Change(tuple(edits), tuple(sorted(self.asked.imports)))
-
-    def _answered(self, edits: list[Edit], found: str) -> list[Edit]:
-        """Return *edits*, and those that put *found* in the place of the query."""
-        loop, width = self.loop, self.asked.width
-        if not isinstance(loop.node, ast.For):
-            given = self.plan.items.text if self.plan.items.renamed else None
-            joined = _on_one_line(loop, self.query.whole, found, given, width)
-            if joined is not None:
-                return [*(one for one in edits if one.start == one.end), joined]
-        return [*edits, put_in_place(self.module, self.query.whole, found, width)]
 
     def _batch(self) -> tuple[str, str | None]:
         """Return the statement before the loop, and what takes the place of the query."""
@@ -164,10 +157,14 @@ def groups(asked: Statement, name: str, indent: int) -> str:
     """Return the statements that make a dictionary from key to the list of what is read."""
     key, value = asked.shape.key.column.attribute, asked.shape.selected.column
     made = asked.named("collections.defaultdict")
-    if value is None:
-        names = (asked.noun, "found", "row")
-        free = (name for name in names if is_free(asked.module, name, asked.place))
-        one = next(free, None) or asked.fresh(asked.noun)
+    names = (asked.noun, "found", "row")
+    free = (name for name in names if is_free(asked.module, name, asked.place))
+    one = next(free, None) or asked.fresh(asked.noun)
+    if asked.shape.is_by_other:
+        read = f"{asked.entity}, {asked.key}"
+        key = asked.fresh(key)
+        head, added = f"for {one}, {key} in ", f"    {name}[{key}].append({one})"
+    elif value is None:
         head, added, read = f"for {one} in ", f"    {name}[{one}.{key}].append({one})", None
     else:
         first, second = asked.fresh(key), asked.fresh(value.attribute)
@@ -176,6 +173,18 @@ def groups(asked: Statement, name: str, indent: int) -> str:
         read = f"{asked.entity}.{key}, {asked.entity}.{value.attribute}"
     sent = broken(asked.sent(read), indent, len(head), asked.width, tail=1)
     return f"{name} = {made}(list)\n{head}{sent}:\n{added}"
+
+
+def answered(
+    loop: Loop, edits: Iterable[Edit], whole: ast.expr, found: str, items: Items, width: int
+) -> list[Edit]:
+    """Return *edits*, which stand before the loop, and those that put *found* for *whole*."""
+    if not isinstance(loop.node, ast.For):
+        given = items.text if items.renamed else None
+        joined = _on_one_line(loop, whole, found, given, width)
+        if joined is not None:
+            return [*(one for one in edits if one.start == one.end), joined]
+    return [*edits, put_in_place(loop.module, whole, found, width)]
 
 
 def _on_one_line(

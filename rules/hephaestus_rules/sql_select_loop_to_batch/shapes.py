@@ -57,6 +57,11 @@ class Shape:
         return self.selected.column is None
 
     @property
+    def is_by_other(self) -> bool:
+        """Whether the key belongs to a table that is joined: a row does not hold its key."""
+        return self.key.model != self.selected.model
+
+    @property
     def is_by_primary_key(self) -> bool:
         """Whether nothing but the primary key says which object is meant."""
         key, query = self.key, self.query
@@ -98,11 +103,18 @@ def shape_of(query: Query, varies: Callable[[ast.AST], bool]) -> Shape | Refusal
     if query.selected is None or len(query.selected) != 1:
         return Refusal("several-columns", "it reads several things, or something computed")
     key, selected = varying[0], query.selected[0]
-    if any(one.model != selected.model for one in query.equals):
+    if not _is_joined(query, key) and any(one.model != selected.model for one in query.equals):
         return Refusal("foreign-key", "the condition is about another table than what is read")
     known = (one.column.attribute for one in query.equals)
-    shape = Shape(query, key, selected, key.model.is_unique(*known))
+    unique = key.model == selected.model and key.model.is_unique(*known)
+    shape = Shape(query, key, selected, unique)
     return _other_question(shape) or shape
+
+
+def _is_joined(query: Query, key: Equals) -> bool:
+    """Say whether the table of *key* is joined, so that each row has one key of its own."""
+    joined = [link.call.args[0] for link in query.links if link.name == "join" and link.call.args]
+    return any(model_at(query.module, one) == key.model for one in joined)
 
 
 def _is_made(session: ast.expr) -> bool:
@@ -132,6 +144,8 @@ def _other_question(shape: Shape) -> Refusal | None:
             return Refusal("query-has-execution-options", "it reads loaded objects anew each time")
         if link.name in HARMLESS or (link.name == "order_by" and many) or shape.is_dropped(link):
             continue
+        if link.name == "join" and many and shape.is_whole and shape.is_by_other:
+            continue
         if link.name == "order_by":
             return Refusal("first-of-many", "the order decides which row is the first")
         why = OTHER_QUESTIONS.get(link.name, "what it does to the rows is not known")
@@ -154,11 +168,12 @@ def _reads_anew(call: ast.Call) -> bool:
 def _unclear_condition(shape: Shape) -> Refusal | None:
     """Return why a condition may join another table, or may not be the same each time."""
     module = shape.query.module
+    models = (shape.selected.model, shape.key.model)
     for condition in shape.query.others:
         for node in ast.walk(condition):
             if isinstance(node, ast.Attribute):
                 found = model_at(module, node.value)
-                if found is not None and found != shape.selected.model:
+                if found is not None and found not in models:
                     message = f"{ast.unparse(node)} in a condition belongs to another table"
                     return Refusal("foreign-key", message)
             if isinstance(node, ast.Call) and resolve(module, node).functions:

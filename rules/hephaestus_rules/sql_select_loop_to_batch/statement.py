@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.expressions import Where, flat_text_of, text_of
 from hephaestus_codemods.kit.names import fresh_name, name_for
-from hephaestus_codemods.kit.words import snake
+from hephaestus_codemods.kit.words import singular, snake
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.queries import Form
 from hephaestus_codemods.project.style import line_length
@@ -50,9 +50,17 @@ class Statement:
         return self.module.source.segment(self.shape.selected.node)
 
     @property
+    def key(self) -> str:
+        """The column of the key, as it is written."""
+        key = self.shape.key
+        if key.model == self.shape.selected.model:
+            return f"{self.entity}.{key.column.attribute}"
+        return f"{self.module.source.segment(key.owner)}.{key.column.attribute}"
+
+    @property
     def noun(self) -> str:
         """A name for one object that is read."""
-        return snake(self.entity.rpartition(".")[2])
+        return singular(snake(self.entity.rpartition(".")[2]))
 
     @property
     def session(self) -> str:
@@ -110,7 +118,7 @@ class Statement:
     def _statement(self, read: str) -> str:
         """Return the query with all keys in the place of one."""
         shape = self.shape
-        key = f"{self.entity}.{shape.key.column.attribute}"
+        key = self.key
         wanted = f"{self._column(key)}.in_({self.keys})"
         condition = "filter" if self.is_query else "where"
         text = self._start(read)
