@@ -138,8 +138,15 @@ def label(function: Function) -> str:
     return function.module.qualified_path(function.node)
 
 
-def own_nodes(node: ast.AST) -> list[ast.AST]:
+def own_nodes(module: Module, node: ast.AST) -> list[ast.AST]:
     """Return what runs when function or module *node* runs, without functions defined inside."""
+    memo = module.project.memo.own_nodes
+    if node not in memo:
+        memo[node] = _own_nodes(node)
+    return memo[node]
+
+
+def _own_nodes(node: ast.AST) -> list[ast.AST]:
     match node:
         case ast.Lambda():
             start: list[ast.AST] = [node.body]
@@ -151,16 +158,20 @@ def own_nodes(node: ast.AST) -> list[ast.AST]:
     stack = start[::-1]
     while stack:
         one = stack.pop()
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
-            stack += one.decorator_list[::-1]
+        kind = type(one)
+        if kind is ast.Lambda:
             continue
-        if isinstance(one, ast.Lambda):
+        if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+            stack += one.decorator_list[::-1]  # type: ignore[attr-defined]  # both have it
             continue
         found.append(one)
         inner = children(one)
-        if isinstance(one, ast.AnnAssign):
-            inner = [part for part in inner if part is not one.annotation]
-        stack += inner[::-1]
+        if kind is ast.AnnAssign:
+            annotation = one.annotation  # type: ignore[attr-defined]
+            inner = [part for part in inner if part is not annotation]
+        if inner:
+            inner.reverse()
+            stack += inner
     return found
 
 
@@ -180,7 +191,7 @@ def callees(module: Module, function: ast.AST) -> tuple[Callee, ...]:
 def _callees(module: Module, function: ast.AST) -> Iterator[Callee]:
     yield from _wrappers(module, function)
     names = module.project.property_names
-    for node in own_nodes(function):
+    for node in own_nodes(module, function):
         match node:
             case ast.Call():
                 yield from _of_call(module, node)

@@ -116,6 +116,7 @@ class Memo:
     subclasses: dict[tuple[str, ast.ClassDef], tuple[Class, ...]] = field(default_factory=dict)
     resolved: dict[tuple[str, ast.Call], Callee] = field(default_factory=dict)
     callees: dict[tuple[str, ast.AST], tuple[Callee, ...]] = field(default_factory=dict)
+    own_nodes: dict[ast.AST, list[ast.AST]] = field(default_factory=dict)
     summaries: dict[ast.AST, Summary] = field(default_factory=dict)
     callers: dict[tuple[ast.AST, bool], tuple[Use, ...]] = field(default_factory=dict)
     ancestries: dict[str, frozenset[str]] = field(default_factory=dict)

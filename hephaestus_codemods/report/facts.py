@@ -247,19 +247,21 @@ def _unreadable(project: Project, shows: Callable[[str], bool]) -> Iterator[Body
 
 def dumps(facts: Body) -> bytes:
     """Return the facts in the form of the published schema, keys in a fixed order."""
-    text = json.dumps(_safe(facts), indent=2, ensure_ascii=True, sort_keys=True)
+    text = json.dumps(_safe(facts, {}), indent=2, ensure_ascii=True, sort_keys=True)
     return (text + "\n").encode("ascii")
 
 
-def _safe(value: Any) -> Any:
-    """Mask secrets in all texts."""
+def _safe(value: Any, seen: dict[str, str]) -> Any:
+    """Mask secrets in all texts; most texts occur often, *seen* remembers them."""
     match value:
         case str():
-            return redact(value)
+            if value not in seen:
+                seen[value] = redact(value)
+            return seen[value]
         case dict():
-            return {key: _safe(one) for key, one in value.items()}
+            return {key: _safe(one, seen) for key, one in value.items()}
         case list():
-            return [_safe(one) for one in value]
+            return [_safe(one, seen) for one in value]
     return value
 
 

@@ -46,7 +46,7 @@ def _effect(
 def statements(module: Module, function: ast.AST) -> Iterator[Effect]:
     """Yield what the statements of *function* do, calls aside."""
     lazy = module.project.relationship_names
-    nodes = own_nodes(function)
+    nodes = own_nodes(module, function)
     declared = (node.names for node in nodes if isinstance(node, ast.Global | ast.Nonlocal))
     outer = frozenset(name for names in declared for name in names)
     for node in nodes:

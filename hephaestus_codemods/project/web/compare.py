@@ -52,15 +52,15 @@ def found_routes(project: Project) -> dict[Row, bool]:
 def _name(dependency: Dependency) -> str:
     function = dependency.function
     if function is None:
-        return dependency.name
+        return dependency.name if dependency.is_known else UNKNOWN
     return f"{function.module.name}.{label(function)}".removesuffix(".__init__")
 
 
 def compared(found: Mapping[Row, bool], reported: Iterable[Mapping[str, Any]]) -> Comparison:
     """Compare what we *found* with what was *reported*, the framework's own pages aside.
 
-    A part of a path or a dependency that we do not know agrees with any. What libraries define counts by its
-    last name: they import their own objects from several places.
+    A part of a path or a dependency that we do not know agrees with any. What libraries define
+    counts by its last name: they import their own objects from several places.
     """
     packages = {row[2].partition(".")[0] for row in found}
     said = [
@@ -85,7 +85,7 @@ def compared(found: Mapping[Row, bool], reported: Iterable[Mapping[str, Any]]) -
 def _is_same(found: Row, said: Row) -> bool:
     if found[1:3] != said[1:3] or len(found[3]) != len(said[3]):
         return False
-    if any(one != other and "(" not in one for one, other in zip(found[3], said[3], strict=True)):
+    if any(one not in (other, UNKNOWN) for one, other in zip(found[3], said[3], strict=True)):
         return False
     pattern = ".*".join(re.escape(part) for part in found[0].split(UNKNOWN))
     return re.fullmatch(pattern, said[0]) is not None

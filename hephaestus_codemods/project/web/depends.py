@@ -25,6 +25,7 @@ MAX_DEPTH: Final = 20
 class Dependency:
     """Something that is called for a request: *function* is None when it is a library's.
 
+    With *is_known* False it may be anything, and *name* is what stands in the code.
     *needs* are its own dependencies, which run before it.
     """
 
@@ -32,6 +33,7 @@ class Dependency:
     function: Function | None
     place: str
     needs: tuple[Dependency, ...] = ()
+    is_known: bool = True
 
     @property
     def is_async(self) -> bool:
@@ -149,8 +151,9 @@ def _provider(place: Place, where: str, depth: int) -> Dependency:
     found = made_function(place.module, place.node) or value(place.module, place.node)
     function = _function(found)
     if function is None:
+        known = name_of(place.module, place.node)
         text = " ".join(ast.unparse(place.node).split())
-        return Dependency(name_of(place.module, place.node) or text, None, where)
+        return Dependency(known or text, None, where, is_known=known is not None)
     name = f"{function.module.name}.{label(function)}".removesuffix(".__init__")
     return Dependency(name, function, where, of_function(function, depth + 1))
 
