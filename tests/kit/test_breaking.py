@@ -20,7 +20,9 @@ CASES = {
         "users = ",
         4,
         "session.scalars(select(User).where(User.identifier.in_(all_keys_of_the_loop))).all()",
-        "session.scalars(\n    select(User).where(User.identifier.in_(all_keys_of_the_loop))\n).all()",
+        "session.scalars(\n"
+        "    select(User).where(User.identifier.in_(all_keys_of_the_loop))\n"
+        ").all()",
     ),
     "a chain gets brackets": (
         "users = ",
@@ -36,7 +38,8 @@ CASES = {
     "a chain in brackets is taken apart": (
         "for post in ",
         8,
-        "session.scalars(select(Post).where(Post.author_id.in_(user_ids), Post.title != 'no (post)')"
+        "session.scalars("
+        "select(Post).where(Post.author_id.in_(user_ids), Post.title != 'no (post)')"
         ".order_by(Post.id))",
         "session.scalars(\n"
         "    select(Post)\n"
@@ -67,7 +70,8 @@ CASES = {
     "conditions are cut at and": (
         "keys = ",
         4,
-        "{one.key for one in items if one.is_wanted_by_somebody and one.is_not_forbidden_for_anybody}",
+        "{one.key for one in items "
+        "if one.is_wanted_by_somebody and one.is_not_forbidden_for_anybody}",
         "{\n"
         "    one.key\n"
         "    for one in items\n"
