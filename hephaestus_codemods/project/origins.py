@@ -139,15 +139,18 @@ def _of_name(module: Module, node: ast.Name, path: Path, depth: int) -> Iterator
         yield from _sources(item.module, item.node, path, depth + 1)
         return
     found = module.scopes.lookup(node.id, node)
-    bindings = found[1] if found is not None else []
+    source, bindings = module, found[1] if found is not None else []
     if not bindings or any(one.kind in IMPORTS for one in bindings):
         place = definition(module, node)
         if place is None:
             yield Place(module, node)
             return
-        module, bindings = place[0], [place[1]]
+        source, bindings = place[0], [place[1]]
     for binding in bindings:
-        yield from _of_binding(module, binding, path, depth)
+        if binding.kind in (BindingKind.FUNCTION, BindingKind.CLASS):
+            yield Place(module, node)
+        else:
+            yield from _of_binding(source, binding, path, depth)
 
 
 def _of_binding(module: Module, binding: Binding, path: Path, depth: int) -> Iterator[Place]:
@@ -327,13 +330,20 @@ def _joined(parts: list[str | None]) -> str | None:
     return None if None in parts else "".join(part for part in parts if part is not None)
 
 
+def _may_have_returned(module: Module, function: ast.AST, node: ast.AST) -> bool:
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    line = getattr(node, "lineno", 0)
+    return any(one.lineno < line for one in function_parts(module, function).returns)
+
+
 def is_conditional(module: Module, node: ast.AST) -> bool:
-    """Say whether *node* stands in an ``if``, ``try`` or ``while`` of its function or module."""
+    """Say whether *node* stands in an ``if`` or ``try`` of its function, or behind a ``return``."""
     child = node
     for around in module.ancestors(node):
         decorated = child in getattr(around, "decorator_list", ())
         if isinstance(around, FunctionNode | ast.ClassDef) and not decorated:
-            return False
+            return _may_have_returned(module, around, node)
         if isinstance(around, ast.If | ast.While | ast.Try | ast.TryStar | ast.Match):
             return True
         child = around

@@ -127,8 +127,11 @@ def test_conditional_places() -> None:
             one()
         def f():
             two()
+            if y:
+                return
+            three()
         """
     )
     module = project.module_at("app.py")
 
-    assert [is_conditional(module, call) for call in module.calls] == [True, False]
+    assert [is_conditional(module, call) for call in module.calls] == [True, False, True]

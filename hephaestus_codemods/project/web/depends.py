@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hephaestus_codemods.project.callgraph import is_method, label, made_function, plain
 from hephaestus_codemods.project.classes import method
 from hephaestus_codemods.project.infer import definition, function_parts, keyword, name_of, value
-from hephaestus_codemods.project.origins import Place, elements
+from hephaestus_codemods.project.origins import Place, elements, sources
 from hephaestus_codemods.project.values import Class, Function, Instance
 
 if TYPE_CHECKING:
@@ -138,6 +138,11 @@ def _of_call(
     module: Module, node: ast.expr, annotation: Place | None, depth: int
 ) -> Dependency | None:
     """Understand ``Depends(provider)``; without a provider the annotation says what is made."""
+    if isinstance(node, ast.Name | ast.Attribute):
+        found = sources(module, node)
+        if len(found) != 1:
+            return None
+        module, node = found[0].module, found[0].node
     if not isinstance(node, ast.Call) or name_of(module, node.func) not in DEPENDS:
         return None
     given = node.args[0] if node.args else keyword(node, "dependency")
@@ -150,6 +155,10 @@ def _of_call(
 def _provider(place: Place, where: str, depth: int) -> Dependency:
     found = made_function(place.module, place.node) or value(place.module, place.node)
     function = _function(found)
+    if function is None and isinstance(place.node, ast.Name) and found is None:
+        several = sources(place.module, place.node)
+        if len(several) == 1 and several[0].node is not place.node:
+            return _provider(several[0], where, depth)
     if function is None:
         known = name_of(place.module, place.node)
         text = " ".join(ast.unparse(place.node).split())
