@@ -21,7 +21,7 @@ from hephaestus_codemods.engine.model import (
     SiteStatus,
 )
 from hephaestus_codemods.engine.planners.imports import plan_imports
-from hephaestus_codemods.engine.splice import Taken, Trail, origin, splice, to_bytes
+from hephaestus_codemods.engine.splice import Taken, Trail, apart, origin, splice, to_bytes
 from hephaestus_codemods.engine.workers import is_exhaustion
 from hephaestus_codemods.patch.model import ByteEdit, Step
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
@@ -280,6 +280,7 @@ def _spliced(
 def _stepped(draft: Draft, rule: str, owned: Sequence[Owned]) -> Draft | Refusal:
     """Splice *owned* into the draft and hold the result to the gates."""
     old = draft.module.source
+    owned = [(apart(old.text, edit), ids) for edit, ids in owned]
     edits = [edit for edit, _ in owned]
     new = decode(old.path, old.encode(splice(old.text, edits)))
     masked = masked_touched(old, edits)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from bisect import bisect_right, insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.source import Source
     from hephaestus_codemods.rule import Edit
+
+KEYWORDS = frozenset((*keyword.kwlist, *keyword.softkwlist)) - {"_"}
+#: One more than any keyword has: a longer word is none.
+LONGEST_WORD = max(map(len, KEYWORDS)) + 1
+WORD_BEFORE, WORD_AFTER = re.compile(r"\w+\Z"), re.compile(r"\w+")
 
 
 def meet(one: Edit, other: Edit) -> bool:
@@ -42,6 +49,25 @@ class Taken:
     def _beside(self, edit: Edit) -> Sequence[Edit]:
         at = bisect_right(self.edits, edit)
         return self.edits[max(at - 1, 0) : at + 1]
+
+
+def apart(text: str, edit: Edit) -> Edit:
+    """Return *edit* with a blank where its text would run into a keyword beside it.
+
+    ``return[a]`` is Python; with a name before the bracket it would become another one's name.
+    """
+    before = WORD_BEFORE.search(text, max(edit.start - LONGEST_WORD, 0), edit.start)
+    after = WORD_AFTER.match(text, edit.end, edit.end + LONGEST_WORD)
+    left = right = ""
+    if before and before.group() in KEYWORDS and not WORD_AFTER.match(text, edit.start):
+        left = " " if WORD_AFTER.match(edit.text) else ""
+    if (
+        after
+        and after.group() in KEYWORDS
+        and not WORD_BEFORE.search(text, max(edit.end - 1, 0), edit.end)
+    ):
+        right = " " if WORD_BEFORE.search(edit.text) else ""
+    return replace(edit, text=f"{left}{edit.text}{right}")
 
 
 def splice(text: str, edits: Iterable[Edit]) -> str:

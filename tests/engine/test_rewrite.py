@@ -244,6 +244,28 @@ def test_every_byte_outside_the_edits_stays(name: str) -> None:
     assert replay(result.before, result.steps, everyone) == raw
 
 
+GLUED = {
+    "return[1]": ("[1]", "new", "return new"),
+    "x = 1if(a)else 2": ("a", "b", "x = 1if(b)else 2"),
+    "x = [y]if a else[z]": ("[z]", "new", "x = [y]if a else new"),
+    "x = a if(b)else c": ("a", "new", "x = new if(b)else c"),
+    "x = [a]if b else c": ("[a]", "new", "x = new if b else c"),
+    "x = not[a]in[b]": ("[a]", "new", "x = not new in[b]"),
+    "x = a.renamed": ("a.renamed", "b", "x = b"),
+    "returned[1]": ("[1]", "new", None),
+}
+
+
+@pytest.mark.parametrize("text", GLUED)
+def test_new_text_does_not_run_into_the_keyword_beside_it(text: str) -> None:
+    """``return[1]`` without a blank would become the name ``returnnew``, and no gate would see."""
+    old, new, expected = GLUED[text]
+
+    result = run(f"def g():\n    {text}\n", replaces("new", old, new))
+
+    assert result.after == (f"def g():\n    {expected}\n".encode() if expected else None)
+
+
 def test_text_that_the_encoding_cannot_hold_is_refused() -> None:
     """New text must fit the file's own encoding."""
     result = run(b"# coding: latin-1\nx = old\n", replaces("euro", "old", "'€'"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods import registry
 from hephaestus_codemods.engine.model import Selection
 from hephaestus_codemods.engine.run import in_workers, jobs_for
+from hephaestus_codemods.engine.workers import Limits
 from hephaestus_codemods.patch.replay import replay
 from hephaestus_codemods.project.parse import parse
 from hephaestus_codemods.project.project import Files
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 REASONS = frozenset("encoding null-bytes syntax newer-syntax too-deep too-large".split())
 #: Reasons that CPython has as well: it refuses every file that we refuse with one of these.
 SHARED_REASONS = frozenset({"syntax", "null-bytes", "newer-syntax"})
+
+#: Toys edit thousands of places of a file, and the machine may be busy.
+LIMITS = Limits(seconds=300.0)
 
 
 def toys() -> tuple[Rule, ...]:
@@ -62,7 +66,9 @@ def rewritten(
     )
     view = Files(files)
     jobs = jobs_for(view, sorted(files), frozenset(), rules)
-    return {one.path: one for one in in_workers(view, jobs, rules, chosen, workers=2)}
+    return {
+        one.path: one for one in in_workers(view, jobs, rules, chosen, workers=2, limits=LIMITS)
+    }
 
 
 def check(files: Mapping[str, bytes], rules: Sequence[Rule], *, toy: bool) -> Counter[str]:
