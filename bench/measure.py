@@ -55,11 +55,9 @@ class Timing:
 
 
 def _ratio(ours: list[float], others: list[float]) -> float | None:
-    if not ours or not others:
-        return None
-    if len(ours) != len(others):
-        return min(ours) / min(others)
-    return median(one / other for one, other in zip(ours, others, strict=True))
+    """Return the median over the rounds that both ran: then the machine was alike for both."""
+    pairs = list(zip(ours, others, strict=False))
+    return median(one / other for one, other in pairs) if pairs else None
 
 
 def run(command: list[str], folder: Path) -> str:
