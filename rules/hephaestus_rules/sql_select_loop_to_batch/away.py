@@ -53,7 +53,7 @@ def asked_in_loops(module: Module) -> list[tuple[Asked, Loop]]:
     found: list[tuple[Asked, Loop]] = []
     for call in module.calls:
         loop = loop_around(module, call)
-        if loop is None or not any(loop.varies(one) for one in _given(call)):
+        if loop is None or not any(loop.varies(one) for one in given_to(call)):
             continue
         if query_of(module, call) is not None:
             continue
@@ -61,22 +61,22 @@ def asked_in_loops(module: Module) -> list[tuple[Asked, Loop]]:
         asker = asker_of(function.module, function.node) if function is not None else None
         if function is None or asker is None or asker.query.gives is Gives.NUMBER:
             continue
-        arguments = _arguments(call, asker)
+        arguments = arguments_of(call, asker)
         if arguments is not None:
-            found.append((Asked(call, _whole(module, call), asker, arguments), loop))
+            found.append((Asked(call, with_await(module, call), asker, arguments), loop))
     return found
 
 
-def _given(call: ast.Call) -> list[ast.expr]:
+def given_to(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(one.value for one in call.keywords)]
 
 
-def _whole(module: Module, call: ast.Call) -> ast.expr:
+def with_await(module: Module, call: ast.Call) -> ast.expr:
     parent = module.parents.get(call)
     return parent if isinstance(parent, ast.Await) else call
 
 
-def _arguments(call: ast.Call, asker: Asker) -> dict[str, ast.expr] | None:
+def arguments_of(call: ast.Call, asker: Asker) -> dict[str, ast.expr] | None:
     """Return what each parameter is given; None when that is not seen."""
     names = [one.arg for one in (*asker.node.args.posonlyargs, *asker.node.args.args)]
     if isinstance(asker.module.scopes.outer(asker.node), ast.ClassDef):
@@ -115,13 +115,13 @@ def rewritten_away(plan: Plan, asked: Asked, parameter: str) -> Change:
     loop, module = plan.loop, plan.loop.module
     if comments_in(module, *module.source.span(asked.whole)):
         raise CannotEdit("a comment stands inside the call")
-    sibling = _Sibling(plan, asked, parameter)
+    sibling = Sibling(plan, asked, parameter)
     addition = sibling.addition()
     name = fresh_name(module, sibling.answer, loop.place)
     wait = "await " if asked.whole is not asked.call else ""
-    called, imports = _called(asked, module, addition.name)
+    called, imports = called_by(asked, module, addition.name)
     keys = collected(loop, plan.key, plan.items)
-    value = f"{wait}{called}({', '.join(_passed(module, asked, parameter, keys))})"
+    value = f"{wait}{called}({', '.join(passed_to(module, asked, parameter, keys))})"
     column = len(module.source.indent(module.source.span(loop.place)[0]))
     width = line_length(module.project, module.path)
     text = f"{name} = {broken(value, column, len(name) + 3, width)}"
@@ -132,7 +132,7 @@ def rewritten_away(plan: Plan, asked: Asked, parameter: str) -> Change:
     return Change(tuple(edits), imports, additions=(addition,))
 
 
-def _called(asked: Asked, module: Module, name: str) -> tuple[str, tuple[Import, ...]]:
+def called_by(asked: Asked, module: Module, name: str) -> tuple[str, tuple[Import, ...]]:
     """Return how the new function is called here, and the import that it needs."""
     if isinstance(asked.call.func, ast.Attribute):
         return f"{module.source.segment(asked.call.func.value)}.{name}", ()
@@ -140,7 +140,7 @@ def _called(asked: Asked, module: Module, name: str) -> tuple[str, tuple[Import,
     return name, () if home is module else (Import(home.name, name),)
 
 
-def _passed(module: Module, asked: Asked, parameter: str, keys: str) -> list[str]:
+def passed_to(module: Module, asked: Asked, parameter: str, keys: str) -> list[str]:
     """Return the arguments of the call for all keys."""
     key = asked.arguments[parameter]
     passed = [keys if one is key else text_of(module, one) for one in asked.call.args]
@@ -151,7 +151,7 @@ def _passed(module: Module, asked: Asked, parameter: str, keys: str) -> list[str
     return passed
 
 
-class _Sibling:
+class Sibling:
     """The function that asks for many keys."""
 
     def __init__(self, plan: Plan, asked: Asked, parameter: str) -> None:
