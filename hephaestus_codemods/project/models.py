@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.scopes import Binding
 
-BASES: Final = frozenset({kinds.DECLARATIVE_BASE, kinds.MADE_BASE, kinds.FLASK_MODEL})
+BASES: Final = frozenset(
+    {kinds.DECLARATIVE_BASE, "sqlalchemy.orm.DeclarativeBaseNoMeta", kinds.MADE_BASE}
+    | {kinds.FLASK_MODEL}
+)
+#: Decorators that make a base of a class.
+BASE_DECORATORS: Final = frozenset(
+    {"sqlalchemy.orm.as_declarative", "sqlalchemy.ext.declarative.as_declarative"}
+)
 COLUMNS: Final = frozenset(
     {"sqlalchemy.Column", "sqlalchemy.orm.mapped_column", "sqlmodel.Field", "sqlmodel.main.Field"}
 )
@@ -136,12 +143,29 @@ def _is_mapped(cls: Class, classes: list[Class], line: list[Class | Library | No
         return _has_table_keyword(cls)
     if _is_mapped_by_decorator(cls):
         return True
-    if not libraries & BASES:
+    if not libraries & BASES and not any(map(_is_decorated_base, classes)):
         return False
-    is_base = any(name_of(cls.module, base) == kinds.DECLARATIVE_BASE for base in cls.node.bases)
+    is_base = any(name_of(cls.module, base) in BASES for base in cls.node.bases)
+    is_base = _is_decorated_base(cls) or (is_base and not _is_made(libraries))
     named = any("__tablename__" in one.module.scopes.bound(one.node) for one in classes)
     own_table = any("__table__" in one.module.scopes.bound(one.node) for one in classes)
     return not is_base and (named or own_table or kinds.FLASK_MODEL in libraries)
+
+
+def _is_decorated_base(cls: Class) -> bool:
+    """Say whether a decorator makes the base of mapped classes of *cls*."""
+    for one in cls.node.decorator_list:
+        target = one.func if isinstance(one, ast.Call) else one
+        if name_of(cls.module, target) in BASE_DECORATORS:
+            return True
+        if isinstance(target, ast.Attribute) and target.attr == "as_declarative_base":
+            return cls.module.kind(target.value) == "sqlalchemy.orm.registry"
+    return False
+
+
+def _is_made(libraries: set[str]) -> bool:
+    """Say whether a call, or Flask's extension, made the base: it is one already."""
+    return bool(libraries & {kinds.MADE_BASE, kinds.FLASK_MODEL})
 
 
 def _has_table_keyword(cls: Class) -> bool:

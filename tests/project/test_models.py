@@ -1,3 +1,5 @@
+import pytest
+
 from tests.project.reveal import project_of
 
 SHOP = project_of(
@@ -119,3 +121,66 @@ def test_classes_that_are_no_models() -> None:
         "nowhere.User",
     ):
         assert SHOP.model(name) is None, name
+
+
+BASES = project_of(
+    """
+    # app/__init__.py
+    # app/models.py
+    from sqlalchemy import Column, Integer
+    from sqlalchemy.orm import (
+        DeclarativeBase, DeclarativeBaseNoMeta, Mapped, MappedAsDataclass, as_declarative,
+        mapped_column, registry,
+    )
+    reg = registry()
+    Made = reg.generate_base()
+    class OfRegistry(Made):
+        __tablename__ = "a"
+        id = Column(Integer, primary_key=True)
+    class Data(MappedAsDataclass, DeclarativeBase): ...
+    class OfDataclasses(Data):
+        __tablename__ = "b"
+        id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    class NoMeta(DeclarativeBaseNoMeta): ...
+    class WithoutMetaclass(NoMeta):
+        __tablename__ = "c"
+        id: Mapped[int] = mapped_column(primary_key=True)
+    @as_declarative()
+    class Decorated: ...
+    class OfDecorated(Decorated):
+        __tablename__ = "d"
+        id = Column(Integer, primary_key=True)
+    @reg.as_declarative_base()
+    class Registered: ...
+    class OfRegistered(Registered):
+        __tablename__ = "e"
+        id = Column(Integer, primary_key=True)
+    @reg.mapped
+    class Mapped_:
+        __tablename__ = "f"
+        id = Column(Integer, primary_key=True)
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("OfRegistry", "a"),
+        ("OfDataclasses", "b"),
+        ("WithoutMetaclass", "c"),
+        ("OfDecorated", "d"),
+        ("OfRegistered", "e"),
+        ("Mapped_", "f"),
+        ("Data", None),
+        ("NoMeta", None),
+        ("Decorated", None),
+        ("Registered", None),
+    ],
+)
+def test_every_kind_of_base(name: str, table: str | None) -> None:
+    """Classes are mapped whichever way their base was made; the bases are not."""
+    model = BASES.model(f"app.models.{name}")
+
+    assert (None if model is None else model.table) == table
+    assert model is None or model.is_unique("id")
