@@ -68,10 +68,12 @@ def asked_in_loops(module: Module) -> list[tuple[Asked, Loop]]:
 
 
 def given_to(call: ast.Call) -> list[ast.expr]:
+    """Return all that *call* is given."""
     return [*call.args, *(one.value for one in call.keywords)]
 
 
 def with_await(module: Module, call: ast.Call) -> ast.expr:
+    """Return *call*, with the ``await`` in front of it."""
     parent = module.parents.get(call)
     return parent if isinstance(parent, ast.Await) else call
 
