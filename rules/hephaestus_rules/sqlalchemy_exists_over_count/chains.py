@@ -72,8 +72,12 @@ def entity_of(module: Module, source: ast.expr) -> Entity | None:
     model = model_at(module, node)
     if model is not None:
         return Entity(node, model, column=False)
-    if not isinstance(node, ast.Attribute) or (owner := model_at(module, node.value)) is None:
+    if not isinstance(node, ast.Attribute):
         return Entity(node, None, column=False)
+    owner = model_at(module, node.value)
+    if owner is None:
+        is_inside = may_be_table(module, node.value) or isinstance(value(module, node.value), Class)
+        return Entity(node, None, column=is_inside)
     return Entity(node, owner, column=True) if owner.column(node.attr) else None
 
 

@@ -57,12 +57,9 @@ def truth_of_query(module: Module, fetch: Fetch, truth: Truth, session: str) -> 
     return found if chained is None or _fits(module, found) else around(chained)
 
 
-def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
+def truth_of_select(module: Module, fetch: Fetch, truth: Truth, select: str) -> tuple[Edit, ...]:
     """Ask ``session.scalar(select(select(...).exists()))`` in the place of *truth*."""
-    assert isinstance(fetch.source, ast.Call)
-    source = module.source
-    first, last = source.span(fetch.query)
-    select = source.segment(fetch.source.func)
+    first, last = module.source.span(fetch.query)
     counted = _uncounted(module, fetch)
     sent = _sent(module, fetch, truth.node, _negation(truth))
 
@@ -72,7 +69,7 @@ def truth_of_select(module: Module, fetch: Fetch, truth: Truth) -> Change:
         insertions = Edit(first, first, opening), Edit(last, last, closing)
         return (*sent, *insertions, *_beside(inner.indents, counted), *counted)
 
-    return Change(_laid_out(module, fetch, around))
+    return _laid_out(module, fetch, around)
 
 
 def _laid_out(

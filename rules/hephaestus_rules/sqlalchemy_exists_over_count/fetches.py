@@ -116,6 +116,11 @@ class Fetch:
         return self.ending.rows
 
     @property
+    def is_select_of_rows(self) -> bool:
+        """Whether a select is asked for rows, which EXISTS sees whatever they hold."""
+        return self.send is not None and not self.ending.is_value
+
+    @property
     def names(self) -> frozenset[str]:
         """The methods that may have been called on the query."""
         return frozenset(link.name for link in self.links)
@@ -204,6 +209,8 @@ def _sent(
     origin = origin_of(module, query, lambda one: _selects(module, one))
     if origin is None and kinds.SELECT not in kinds.lineage(module.kind(query) or ""):
         return None
+    if _method(send) == "exec" and not _is_sqlmodel(module, origin.source if origin else None):
+        return None  # SQLModel gives rows, not values, for a select of SQLAlchemy.
     return Fetch(
         node,
         ending,
@@ -222,6 +229,10 @@ def _count(module: Module, source: ast.expr) -> ast.expr | None:
     if not isinstance(source, ast.Call) or len(source.args) != 1 or source.keywords:
         return None
     return source.args[0] if count_in(module, source.args[0]) is not None else None
+
+
+def _is_sqlmodel(module: Module, source: ast.expr | None) -> bool:
+    return isinstance(source, ast.Call) and module.qualified_name(source.func) == "sqlmodel.select"
 
 
 def _selects(module: Module, node: ast.expr) -> bool:

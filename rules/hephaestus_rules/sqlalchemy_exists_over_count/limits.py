@@ -57,6 +57,8 @@ class Facts:
 
 def for_truth(module: Module, fetch: Fetch) -> Facts:
     """Return what is known before asking for existence."""
+    if fetch.is_select_of_rows:
+        return _for_rows(module, fetch)
     entity = _entity(module, fetch)
     if isinstance(entity, Refusal):
         return Facts(refusal=entity)
@@ -69,6 +71,25 @@ def for_truth(module: Module, fetch: Fetch) -> Facts:
     if refusal is not None:
         return Facts(refusal=refusal)
     return Facts((_only_truth(), _one_entity(entity), _dialect(module)))
+
+
+def _for_rows(module: Module, fetch: Fetch) -> Facts:
+    """Return what is known before asking for the existence of the rows of a select."""
+    known = CONDITIONS | JOINS | SHAPING | {"select_from"}
+    refusal = _links(module, fetch, known, limited=True)
+    entity = entity_of(module, fetch.source) if fetch.source is not None else None
+    if refusal is None and fetch.ending.only_one:
+        refusal = _of_several(module, fetch, entity)
+    refusal = refusal or _dialect_refusal(module)
+    if refusal is not None:
+        return Facts(refusal=refusal)
+    name = "the select does nothing but read"
+    if fetch.source is not None:
+        plain = Precondition(name, Established.PROVED, "its parts can be seen")
+    else:
+        detail = "it is built elsewhere, where with_for_update() could lock rows"
+        plain = Precondition(name, Established.ASSUMED, detail)
+    return Facts((_only_truth(), plain, _dialect(module)))
 
 
 def for_number(module: Module, fetch: Fetch) -> Facts:
@@ -250,17 +271,24 @@ def _leaves_some(link: Link) -> bool:
     return False
 
 
+def _of_several(module: Module, fetch: Fetch, entity: Entity | None) -> Refusal | None:
+    if at_most_one(module, fetch, entity.model if entity is not None else None):
+        return None
+    return Refusal(
+        "several-rows",
+        "several rows are an error here, and no unique key shows that there is one at most",
+    )
+
+
 def _of_first(module: Module, fetch: Fetch, entity: Entity) -> Refusal | None:
     if fetch.gives is not Gives.FIRST:
         return None
-    if fetch.ending.only_one and not at_most_one(module, fetch, entity.model):
-        return Refusal(
-            "several-rows",
-            "several rows are an error here, and no unique key shows that there is one at most",
-        )
+    refusal = _of_several(module, fetch, entity) if fetch.ending.only_one else None
+    if refusal is not None:
+        return refusal
     if "join_from" in fetch.names or any(is_outer(one) for one in fetch.links):
         return Refusal("joined-entities", "an outer join can give None for a row that exists")
-    if fetch.send is not None and not fetch.rows and _may_be_null(entity):
+    if fetch.send is not None and _may_be_null(entity):
         return Refusal(
             "null-value", "the first value can be NULL, which is None although a row exists"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +37,6 @@ from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
 )
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
     from hephaestus_codemods.project.module import Module
@@ -122,8 +122,7 @@ def _ask_truth(module: Module, fetch: Fetch, truth: Truth) -> Finding:
     base = Safety.SAFE if fetch.gives is Gives.NUMBER else Safety.REVIEW
     message = "ask whether a row exists instead of " + _avoided(fetch)
     if fetch.send is not None:
-        change = lambda: edits.truth_of_select(module, fetch, truth)  # noqa: E731
-        return Finding(truth.node, message, base, facts.known, change)
+        return _ask_select(module, fetch, truth, Finding(truth.node, message, base, facts.known))
     session = session_of(module, fetch)
     if session is None:
         reason = "which session M.query uses cannot be seen: write session.query(query.exists())"
@@ -135,6 +134,23 @@ def _ask_truth(module: Module, fetch: Fetch, truth: Truth) -> Finding:
         return Change(made, () if new is None else (new,))
 
     return Finding(truth.node, message, base, facts.known, change_query)
+
+
+def _ask_select(module: Module, fetch: Fetch, truth: Truth, found: Finding) -> Finding:
+    select: tuple[str, Import | None] | None = None
+    if isinstance(fetch.source, ast.Call):
+        select = module.source.segment(fetch.source.func), None
+    else:
+        select = name_for(module, "sqlalchemy.select", truth.node)
+    if select is None:
+        return refuse(truth.node, "no-name", "the name select is taken here: import it as another")
+    name, new = select
+
+    def change() -> Change:
+        made = edits.truth_of_select(module, fetch, truth, name)
+        return Change(made, () if new is None else (new,))
+
+    return replace(found, change=change)
 
 
 def _avoided(fetch: Fetch) -> str:
