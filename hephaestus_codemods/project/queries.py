@@ -77,6 +77,8 @@ GIVES: Final = {
     "fetchall": (Gives.LIST, False),
     "count": (Gives.NUMBER, False),
 }
+#: Methods that look up a primary key.
+GETTING: Final = {"get": Gives.ONE_OR_NONE, "get_one": Gives.ONE}
 #: Last calls that take the first column of a row.
 FIRST_COLUMN: Final = frozenset({"scalar", "scalar_one", "scalar_one_or_none"})
 
@@ -186,7 +188,7 @@ def query_of(module: Module, node: ast.expr) -> Query | None:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return None
     name = call.func.attr
-    if name == "get":
+    if name in GETTING:
         return _of_get(module, node, call)
     if _is_run_over(module, node) and module.kind(node) in QUERIES:
         return _of_legacy(module, call, call)
@@ -224,7 +226,7 @@ def _of_get(module: Module, node: ast.expr, call: ast.Call) -> Query | None:
             return None
         entity, key = call.args
         extra, session = tuple(call.keywords), receiver
-    elif kind in QUERIES and len(call.args) == 1 and not call.keywords:
+    elif kind in QUERIES and call.func.attr == "get" and len(call.args) == 1 and not call.keywords:
         started = _started(module, receiver, _legacy_source)
         if started is None or started.links or started.steps or len(started.arguments) != 1:
             return None
@@ -244,7 +246,7 @@ def _of_get(module: Module, node: ast.expr, call: ast.Call) -> Query | None:
         node,
         session,
         isinstance(node, ast.Await),
-        Gives.ONE_OR_NONE,
+        GETTING[call.func.attr],
         call,
         (Selected(entity, model),),
         (equal,),

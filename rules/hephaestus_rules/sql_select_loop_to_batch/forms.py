@@ -89,6 +89,9 @@ def _batch(loop: Loop, shape: Shape, key: Key) -> Batch | Refusal:
     proved = family_of(shape.query.module, shape.key.column)
     same = proved is not None and proved == _given_family(loop, shape, key)
     is_here = any(one is query.whole for one in ast.walk(loop.node))
+    if query.gives is Gives.ONE:
+        message = "it raises when there is no row: that has to happen in the loop, as today"
+        return Batch.PREFETCH if is_here else Refusal("must-raise", message)
     if not is_here:  # one call away: what that function does stays as it is
         return Batch.BY_KEY
     if shape.is_whole and shape.is_by_primary_key and (query.form is Form.GET or not same):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.expressions import flat_text_of
 from hephaestus_codemods.kit.loops import Loop, changed_in, is_readable
-from hephaestus_codemods.kit.names import fresh_name
+from hephaestus_codemods.kit.names import fresh_name, is_free
 from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.nodes import Function
@@ -84,7 +84,9 @@ def items_of(loop: Loop) -> Items | Refusal:
     if inside is not None:
         text = module.source.segment(node)
         return Items(text, f"{inside} = list({inside})", known=False)
-    name = fresh_name(module, _wanted(loop), loop.place)
+    wanted = _wanted(loop)
+    name = wanted if is_free(module, wanted, loop.place) else f"all_{wanted}"
+    name = fresh_name(module, name, loop.place)
     text = flat_text_of(module, node)
     if module.kind(node) == kinds.LIST:
         return Items(name, f"{name} = {text}", renamed=True)

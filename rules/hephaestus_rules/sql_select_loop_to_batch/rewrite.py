@@ -12,7 +12,7 @@ from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.kit.names import is_free
 from hephaestus_codemods.kit.statements import delete_statement, insert_before
 from hephaestus_codemods.kit.words import plural
-from hephaestus_codemods.project.queries import Form
+from hephaestus_codemods.project.queries import Form, Gives
 from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
@@ -88,7 +88,8 @@ class _Writer:
         key = flat_text_of(self.module, self.plan.key.given)
         if self.query.session is None:
             return f"{self.asked.entity}.query.get({key})"
-        text = f"{wait}{self.asked.session}.get({self.asked.entity}, {key})"
+        get = "get_one" if self.query.gives is Gives.ONE else "get"
+        text = f"{wait}{self.asked.session}.{get}({self.asked.entity}, {key})"
         return f"({text})" if wait and self._is_operand() else text
 
     def _by_key(self) -> tuple[str, str | None]:

@@ -6,8 +6,10 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from packaging.version import Version
+
 from hephaestus_codemods.project.callgraph import resolve
-from hephaestus_codemods.project.queries import Gives, model_at
+from hephaestus_codemods.project.queries import Form, Gives, model_at
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Methods of a query that say nothing about which rows there are, or in which order.
 HARMLESS: Final = frozenset({"options", "execution_options"})
+#: The version with which ``session.get_one`` came.
+GET_ONE: Final = Version("2.0.22")
 #: Execution options with which loaded objects are overwritten, or rows come in portions.
 ANEW: Final = frozenset({"populate_existing", "yield_per", "stream_results", "autoflush", None})
 #: Methods that make it another question; the message says what they do.
@@ -153,12 +157,21 @@ def _other_question(shape: Shape) -> Refusal | None:
     if query.extra:
         options = ", ".join(str(one.arg) for one in query.extra)
         return Refusal("get-has-options", f"get() has options of its own: {options}")
-    if query.gives is Gives.ONE:
+    if query.gives is Gives.ONE and not _can_get_one(shape):
         message = "it raises when there is no row: that has to happen in the loop, as today"
         return Refusal("must-raise", message)
     if query.rows:
         return Refusal("rows-wanted", "its result holds rows, not objects or values")
     return _unclear_condition(shape)
+
+
+def _can_get_one(shape: Shape) -> bool:
+    """Say whether ``session.get_one`` raises where the query does."""
+    query = shape.query
+    if not shape.is_whole or not shape.is_by_primary_key or query.session is None:
+        return False
+    floor = query.module.project.target.version_floor("sqlalchemy", query.module.path)
+    return query.form is Form.GET or (floor is not None and floor >= GET_ONE)
 
 
 def _reads_anew(call: ast.Call) -> bool:

@@ -168,7 +168,13 @@ class Statement:
         source = self.query.source
         if self.query.form is Form.SELECT and isinstance(source, ast.Call):
             return self.module.source.segment(source.func)
+        session = self.query.session
+        if isinstance(session, ast.Attribute) and self._is_flask(session.value):
+            return f"{self.module.source.segment(session.value)}.select"
         return self.named("sqlmodel.select" if self._is_sqlmodel else "sqlalchemy.select")
+
+    def _is_flask(self, node: ast.expr) -> bool:
+        return kinds.FLASK_SQLALCHEMY in kinds.lineage(self.module.kind(node) or "")
 
     def _column(self, key: str) -> str:
         return f"{self.named('sqlmodel.col')}({key})" if self._is_sqlmodel else key
