@@ -10,6 +10,8 @@ from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.project.variables import held_by_one_read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.queries import Query
 
@@ -35,8 +37,15 @@ class Asker:
         return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
 
 
-def asker_of(module: Module, node: ast.AST) -> Asker | None:
-    """Return what the function *node* asks; None when it does anything else."""
+def asker_of(
+    module: Module,
+    node: ast.AST,
+    query_in: Callable[[Module, ast.expr], Query | None] = query_of,
+) -> Asker | None:
+    """Return what the function *node* asks; None when it does anything else.
+
+    *query_in* finds the query in what is returned, where that may be more than its result.
+    """
     if not isinstance(node, Definition) or node.decorator_list:
         return None
     if node.args.vararg or node.args.kwarg:
@@ -50,7 +59,7 @@ def asker_of(module: Module, node: ast.AST) -> Asker | None:
         if held is None:
             return None
         answer = held.value
-    query = query_of(module, answer)
+    query = query_in(module, answer)
     if query is None or query.is_async is not isinstance(node, ast.AsyncFunctionDef):
         return None
     told = {id(one) for one in (body[-1], held, *query.steps) if one is not None}

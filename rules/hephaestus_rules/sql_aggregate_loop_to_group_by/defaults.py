@@ -11,7 +11,6 @@ from hephaestus_codemods.rule import Established, Precondition, Refusal
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.aggregates import Aggregate
-    from hephaestus_codemods.project.module import Module
 
 WHOLE: Final = frozenset(
     """builtins.int sqlalchemy.Integer sqlalchemy.INTEGER sqlalchemy.SmallInteger
@@ -75,8 +74,9 @@ def _is_arithmetic(aggregate: Aggregate) -> bool:
     return all(isinstance(one, allowed) for given in aggregate.call.args for one in ast.walk(given))
 
 
-def default_of(module: Module, aggregate: Aggregate) -> Default | Refusal:
+def default_of(aggregate: Aggregate) -> Default | Refusal:
     """Return what ``coalesce(…, 0)`` gives where there are no rows."""
+    module = aggregate.query.module
     given, number = aggregate.default, number_of(aggregate)
     is_zero = isinstance(given, ast.Constant) and type(given.value) in (int, float)
     if not is_zero or getattr(given, "value", None) != 0 or number is None:

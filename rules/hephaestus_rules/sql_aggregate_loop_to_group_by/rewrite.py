@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.breaking import broken
 from hephaestus_codemods.kit.expressions import Where, comments_in, flat_text_of
-from hephaestus_codemods.kit.names import is_free
+from hephaestus_codemods.kit.names import fresh_name, is_free, name_for
 from hephaestus_codemods.kit.statements import delete_statement
 from hephaestus_codemods.kit.words import plural, snake
-from hephaestus_codemods.project.aggregates import Kind
-from hephaestus_codemods.rule import CannotEdit, Change, Edit
+from hephaestus_codemods.project.aggregates import Aggregate, Kind
+from hephaestus_codemods.project.style import line_length
+from hephaestus_codemods.rule import CannotEdit, Change, Edit, Import
 from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import Number
-from hephaestus_rules.sql_select_loop_to_batch.rewrite import before_loop, collected, needed
+from hephaestus_rules.sql_select_loop_to_batch.rewrite import (
+    answered,
+    before_loop,
+    collected,
+    needed,
+)
 from hephaestus_rules.sql_select_loop_to_batch.statement import Statement
 
 if TYPE_CHECKING:
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from hephaestus_rules.sql_aggregate_loop_to_group_by.uses import Use
     from hephaestus_rules.sql_select_loop_to_batch.items import Items
     from hephaestus_rules.sql_select_loop_to_batch.keys import Key
+    from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 
 #: How an answer is named, with what it is computed of and the key by which it is found.
 NAMES: Final = {
@@ -42,153 +49,200 @@ LOOSE: Final = (ast.Compare, ast.BinOp, ast.Attribute, ast.Subscript, ast.UnaryO
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the rewrite of a site needs."""
+    """All that the rewrite of a site needs; *node* is what the loop holds of it."""
 
     loop: Loop
     use: Use
+    node: ast.expr
     question: Question
     key: Key
     items: Items
     default: Default | None
     preconditions: tuple[Precondition, ...]
 
+    @property
+    def shape(self) -> Shape:
+        """The question about the rows."""
+        return self.question.shape
+
 
 def rewritten(plan: Plan) -> Change:
     """Return the change that makes *plan* true."""
-    return _Writer(plan).change()
+    module, query = plan.loop.module, plan.use.aggregate.query
+    for part in (plan.node, query.whole, *query.steps):
+        if comments_in(module, *module.source.span(part)):
+            raise CannotEdit("a comment stands inside the query")
+    keys = collected(plan.loop, plan.key, plan.items)
+    batch = Batch(plan.question, Statement(plan.question.shape, keys, plan.loop.place))
+    value = batch.value()
+    name = named(plan, batch.name(word_for(plan)))
+    edits, imports = asked_once(plan, name, value)
+    for step in query.steps:
+        edits += needed(delete_statement(module, step))
+    return Change(tuple(edits), tuple(sorted({*batch.asked.imports, *imports})))
+
+
+def asked_once(plan: Plan, name: str, value: str) -> tuple[list[Edit], set[Import]]:
+    """Return the edits that put *value* into *name* before the loop, and look answers up in it."""
+    module, source = plan.loop.module, plan.loop.module.source
+    column = len(source.indent(source.span(plan.loop.place)[0]))
+    width = line_length(module.project, module.path)
+    text = f"{name} = {broken(value, column, len(name) + 3, width)}"
+    before = before_loop(plan.loop, plan.items, text)
+    lookup = LookUp(plan, name)
+    node, found = lookup.found()
+    edits = answered(plan.loop, before, node, found, plan.items, width)
+    edits = [_without_brackets(module, node, edit) for edit in edits]
+    return [*edits, *lookup.reads()], lookup.imports
+
+
+def _without_brackets(module: Module, node: ast.expr, edit: Edit) -> Edit:
+    """Return *edit*, which replaces an ``await``, with the brackets around it."""
+    text, around = module.source.text, (edit.start - 1, edit.end + 1)
+    is_given = isinstance(module.parents.get(node), ast.Call)
+    if (
+        not isinstance(node, ast.Await)
+        or is_given
+        or module.source.span(node) != (edit.start, edit.end)
+    ):
+        return edit
+    if text[around[0]] != "(" or text[edit.end : around[1]] != ")":
+        return edit
+    return replace(edit, start=around[0], end=around[1])
+
+
+# --- Names ---
+
+
+def named(plan: Plan, wanted: str) -> str:
+    """Return *wanted*, or where that is taken a name with the word that the loop has."""
+    module, place = plan.loop.module, plan.loop.place
+    word = word_for(plan)
+    other = f"{word}_by_{plan.question.shape.key.column.attribute}"
+    if word and not is_free(module, wanted, place) and is_free(module, other, place):
+        return other
+    return fresh_name(module, wanted, place)
+
+
+def word_for(plan: Plan) -> str:
+    """Return the variable, keyword or key of a dictionary that the answer is given to."""
+    node, parent = plan.node, plan.loop.module.parents.get(plan.node)
+    match parent:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.keyword(arg=str(name)):
+            return name
+        case ast.Assign(targets=[ast.Attribute(attr=name)]):
+            return name
+        case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=str(name)))]):
+            return name if name.isidentifier() else ""
+        case ast.Dict(keys=keys, values=values):
+            key = keys[next(n for n, one in enumerate(values) if one is node)]
+            if isinstance(key, ast.Constant) and str(key.value).isidentifier():
+                return str(key.value)
+    return ""
+
+
+# --- What asks for all keys ---
 
 
 @dataclass
-class _Joined(Statement):
-    """A statement that says from which *table* others are joined, where it has to."""
+class Batch:
+    """Writes the expression that gives the answers by key, as *asked* would ask for the rows."""
 
-    table: str | None = None
+    question: Question
+    asked: Statement
 
-    def _start(self, read: str) -> str:
-        start = super()._start(read)
-        return f"{start}.select_from({self.table})" if self.table else start
+    def __post_init__(self) -> None:
+        """Say from which table others are joined, where the query says it by what it reads."""
+        chain = self.question.shape.query.chain
+        if self.question.joined and not any(link.name == "select_from" for link in chain):
+            table = self.asked.module.source.segment(self.aggregate.table.node)
+            given = {one.name: getattr(self.asked, one.name) for one in fields(self.asked)}
+            self.asked = _Joined(**given, table=table)
 
-
-class _Writer:
-    """The parts of one rewrite, and the imports they need."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.module = plan.loop.module
-        self.aggregate = plan.use.aggregate
-        self.shape = plan.question.shape
-        keys = collected(plan.loop, plan.key, plan.items)
-        self.asked = _Joined(self.shape, keys, plan.loop.place, table=self._table)
-
-    def change(self) -> Change:
-        """Return all edits of the rewrite."""
-        module, query = self.module, self.aggregate.query
-        for part in (self.plan.use.node, query.whole, *query.steps):
-            if comments_in(module, *module.source.span(part)):
-                raise CannotEdit("a comment stands inside the query")
-        name, value = self._answers()
-        column = len(module.source.indent(module.source.span(self.plan.loop.place)[0]))
-        text = f"{name} = {broken(value, column, len(name) + 3, self.asked.width)}"
-        edits = [*before_loop(self.plan.loop, self.plan.items, text), *self._looked_up(name)]
-        for step in query.steps:
-            edits += needed(delete_statement(module, step))
-        return Change(tuple(edits), tuple(sorted(self.asked.imports)))
-
-    # --- Before the loop ---
-
-    def _answers(self) -> tuple[str, str]:
-        """Return the name and the text of the answers by key."""
-        asked, key = self.asked, f"{self.asked.entity}.{self.key}"
-        if self.aggregate.kind is Kind.EXISTS:
-            sent = asked.sent(key, ".distinct()", rows=False)
-            name = self._named(f"{plural(self.key)}_with_{plural(self.noun)}")
-            is_query = asked.is_query
-            return (
-                name,
-                f"{{{self.key} for ({self.key},) in {sent}}}" if is_query else f"set({sent})",
-            )
-        read = f"{key}, {self._computed()}"
-        sent = asked.sent(read, f".group_by({key})")
-        sent = f"({sent})" if asked.query.is_async else sent
-        return self._named(self._wanted()), f"dict({sent}.all())"
+    @property
+    def aggregate(self) -> Aggregate:
+        """What is computed."""
+        return self.question.aggregate
 
     @property
     def key(self) -> str:
         """The column by which answers are found."""
-        return self.shape.key.column.attribute
+        return self.question.shape.key.column.attribute
 
     @property
     def noun(self) -> str:
         """A name for one row of those that are counted."""
-        return snake(self.module.source.segment(self.aggregate.table.node).rpartition(".")[2])
+        table = self.asked.module.source.segment(self.aggregate.table.node)
+        return snake(table.rpartition(".")[2])
 
-    @property
-    def _table(self) -> str | None:
-        """The table from which others are joined, where that has to be said."""
-        is_named = any(link.name == "select_from" for link in self.shape.query.chain)
-        if not self.plan.question.joined or is_named:
-            return None
-        return self.module.source.segment(self.aggregate.table.node)
+    def value(self) -> str:
+        """Return the expression: a dictionary, or for existence a set."""
+        asked, key = self.asked, f"{self.asked.entity}.{self.key}"
+        if self.aggregate.kind is Kind.EXISTS:
+            sent = asked.sent(key, ".distinct()", rows=False)
+            if asked.is_query:
+                return f"{{{self.key} for ({self.key},) in {sent}}}"
+            return f"set({sent})"
+        sent = asked.sent(f"{key}, {self._computed()}", f".group_by({key})")
+        sent = f"({sent})" if asked.query.is_async else sent
+        return f"dict({sent}.all())"
 
     def _computed(self) -> str:
         """Return the aggregate as it is written, or ``func.count()``."""
         if self.aggregate.call is None:
             return f"{self.asked.named('sqlalchemy.func')}.count()"
-        return flat_text_of(self.module, self.aggregate.call)
+        return flat_text_of(self.asked.module, self.aggregate.call)
 
-    def _wanted(self) -> str:
-        """Return a name for the answers, of what is computed and the key."""
+    def name(self, word: str = "") -> str:
+        """Return a name for the answers; *word* is one for what is computed of several columns."""
         aggregate, columns = self.aggregate, self.aggregate.columns
+        told = columns[0] if len(columns) == 1 else None
+        if aggregate.kind is Kind.EXISTS:
+            return f"{plural(self.key)}_with_{plural(self.noun)}"
         if aggregate.kind is Kind.COUNT:
-            told = columns[0] if len(columns) == 1 else None
             is_row = told is None or told.primary_key or (aggregate.is_plain and not told.nullable)
-            return f"{self.noun if told is None or is_row else told.attribute}_counts_by_{self.key}"
-        if aggregate.column is None and self._word():
-            return f"{self._word()}_by_{self.key}"
-        what = columns[0].attribute if len(columns) == 1 else self.noun
+            what = self.noun if told is None or is_row else told.attribute
+            return f"{what}_counts_by_{self.key}"
+        if aggregate.column is None and word:
+            return f"{word}_by_{self.key}"
+        what = told.attribute if told is not None else self.noun
         return NAMES[aggregate.name].format(what=what, key=self.key)
 
-    def _named(self, wanted: str) -> str:
-        """Return *wanted*, or where that is taken a name with the word that the loop has."""
-        place = self.plan.loop.place
-        word = self._word()
-        other = f"{word}_by_{self.key}"
-        if not is_free(self.module, wanted, place) and word and is_free(self.module, other, place):
-            return other
-        return self.asked.fresh(wanted)
 
-    def _word(self) -> str:
-        """Return the variable, keyword or key of a dictionary that the answer is given to."""
-        node, parent = self.plan.use.node, self.module.parents.get(self.plan.use.node)
-        match parent:
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.keyword(arg=str(name)):
-                return name
-            case ast.Assign(targets=[ast.Attribute(attr=name)]):
-                return name
-            case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=str(name)))]):
-                return name if name.isidentifier() else ""
-            case ast.Dict(keys=keys, values=values):
-                key = keys[next(n for n, one in enumerate(values) if one is node)]
-                if isinstance(key, ast.Constant) and str(key.value).isidentifier():
-                    return str(key.value)
-        return ""
+@dataclass
+class _Joined(Statement):
+    """A statement that says from which *table* others are joined."""
 
-    # --- In the loop ---
+    table: str = ""
 
-    def _looked_up(self, name: str) -> Iterator[Edit]:
-        key = flat_text_of(self.module, self.plan.key.given)
-        start, end = _span(self.module, self.plan.use.node)
-        match self.aggregate.kind:
-            case Kind.COUNT:
-                yield Edit(start, end, f"{name}.get({key}, 0)")
-            case Kind.VALUE:
-                yield Edit(start, end, f"{name}.get({key}{self._default()})")
-            case Kind.EXISTS:
-                yield self._membership(name)
-                yield from self._reads()
+    def _start(self, read: str) -> str:
+        return f"{super()._start(read)}.select_from({self.table})"
+
+
+# --- What asks in the loop ---
+
+
+class LookUp:
+    """The look-up of an answer in *name*, in the place of what asked for it."""
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        self.plan = plan
+        self.module = plan.loop.module
+        self.name = name
+        self.imports: set[Import] = set()
+
+    def found(self) -> tuple[ast.expr, str]:
+        """Return what asks, and the text that takes its place."""
+        plan = self.plan
+        if plan.use.aggregate.kind is Kind.EXISTS:
+            return self._membership()
+        key = flat_text_of(self.module, plan.key.given)
+        return plan.node, f"{self.name}.get({key}{self._default()})"
 
     def _default(self) -> str:
         """Return what follows the key where no rows give something else than None."""
+        if self.plan.use.aggregate.kind is Kind.COUNT:
+            return ", 0"
         if self.plan.default is None:
             return ""
         match self.plan.default.number:
@@ -197,37 +251,32 @@ class _Writer:
             case Number.FLOAT:
                 return ", 0.0"
             case Number.DECIMAL:
-                return f", {self.asked.named('decimal.Decimal')}(0)"
+                return f", {self._named('decimal.Decimal')}(0)"
 
-    def _membership(self, name: str) -> Edit:
-        """Return the edit that asks the set."""
-        node, negated = self.plan.use.node, self.plan.use.negated
+    def _named(self, qualified: str) -> str:
+        found = name_for(self.module, qualified, self.plan.loop.place)
+        if found is None:
+            raise CannotEdit(f"{qualified} cannot be imported here")
+        if found[1] is not None:
+            self.imports.add(found[1])
+        return found[0]
+
+    def _membership(self) -> tuple[ast.expr, str]:
+        """Return what asks whether there are rows, with a ``not`` before it, and what does now."""
+        node, negated = self.plan.node, self.plan.use.negated
         parent = self.module.parents.get(node)
         if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
             node, negated, parent = parent, not negated, self.module.parents.get(parent)
         key = flat_text_of(self.module, self.plan.key.given, Where.OPERAND)
-        text = f"{key} {'not in' if negated else 'in'} {name}"
-        return Edit(*_span(self.module, node), f"({text})" if isinstance(parent, LOOSE) else text)
+        text = f"{key} {'not in' if negated else 'in'} {self.name}"
+        return node, f"({text})" if isinstance(parent, LOOSE) else text
 
-    def _reads(self) -> Iterator[Edit]:
+    def reads(self) -> Iterator[Edit]:
         """Yield the edits of comparisons with None of what is a truth value now."""
         for truth in self.plan.use.reads:
             if isinstance(truth.node, ast.Compare):
                 variable = flat_text_of(self.module, truth.node.left)
                 text = f"not {variable}" if truth.negated else variable
                 around = self.module.parents.get(truth.node)
-                brackets = truth.negated and isinstance(around, (*LOOSE,))
-                yield Edit(*self.module.source.span(truth.node), f"({text})" if brackets else text)
-
-
-def _span(module: Module, node: ast.expr) -> tuple[int, int]:
-    """Return the span of *node* with the brackets around it, which a look-up does not need."""
-    start, end = module.source.span(node)
-    parent, text = module.parents.get(node), module.source.text
-    if isinstance(parent, ast.Call | ast.ClassDef) and node is not getattr(parent, "func", None):
-        return start, end  # they may be those of the call
-    while True:
-        before, after = text[:start].rstrip(), text[end:].lstrip()
-        if not before.endswith("(") or not after.startswith(")"):
-            return start, end
-        start, end = len(before) - 1, len(text) - len(after) + 1
+                is_loose = truth.negated and isinstance(around, LOOSE)
+                yield Edit(*self.module.source.span(truth.node), f"({text})" if is_loose else text)

@@ -11,8 +11,13 @@ from hephaestus_codemods.kit.loops import Loop, loop_around, runs_first
 from hephaestus_codemods.project.aggregates import Aggregate, Kind
 from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
+from hephaestus_rules.sql_aggregate_loop_to_group_by.away import (
+    Counted,
+    counted_in_loops,
+    question_asked,
+    rewritten_away,
+)
 from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import (
-    Default,
     Number,
     default_of,
     number_of,
@@ -27,10 +32,10 @@ from hephaestus_rules.sql_select_loop_to_batch.items import items_of
 from hephaestus_rules.sql_select_loop_to_batch.keys import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hephaestus_codemods.project.module import Module
-    from hephaestus_codemods.rule import Options, Precondition
+    from hephaestus_codemods.rule import Change, Options, Precondition
 
 #: Aggregates that add numbers: where those are floats, the order of the rows shows.
 ADDING: Final = frozenset({"sum", "avg"})
@@ -43,7 +48,8 @@ MESSAGES: Final = {
 
 def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
     """Yield every aggregate that a loop asks for each item, or why it has to."""
-    found = [(_finding(use, loop), loop) for use, loop in uses_in_loops(module)]
+    found = [(_here(use, loop), loop) for use, loop in uses_in_loops(module)]
+    found += [(_away(counted, loop), loop) for counted, loop in counted_in_loops(module)]
     for finding, loop in found:
         around = set(module.ancestors(loop.node))
         outer = [one.change for one, other in found if other.node in around and one.change]
@@ -53,17 +59,29 @@ def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
             yield replace(finding, change=partial(apart, finding.change, loop, outer))
 
 
-def _finding(use: Use, loop: Loop) -> Finding:
-    planned = planned_for(use, loop)
+def _here(use: Use, loop: Loop) -> Finding:
+    planned = planned_here(use, loop)
     if isinstance(planned, Refusal):
         return refuse(use.node, planned.code, planned.message)
-    return Finding(
-        use.node,
-        MESSAGES[use.aggregate.kind],
-        _class_of(use.aggregate),
-        planned.preconditions,
-        change=partial(rewritten, planned),
-    )
+    return _finding(planned, partial(rewritten, planned))
+
+
+def _away(counted: Counted, loop: Loop) -> Finding:
+    asked, found = counted.asked, question_asked(counted, loop)
+    if isinstance(found, Refusal):
+        return refuse(asked.whole, found.code, found.message)
+    question, parameter = found
+    given, parts = asked.arguments[parameter], (asked.whole,)
+    planned = planned_for(counted.use, question, loop, asked.whole, given, parts)
+    if isinstance(planned, Refusal):
+        return refuse(asked.whole, planned.code, planned.message)
+    return _finding(planned, partial(rewritten_away, planned, asked, parameter))
+
+
+def _finding(plan: Plan, change: Callable[[], Change]) -> Finding:
+    aggregate = plan.use.aggregate
+    message, base = MESSAGES[aggregate.kind], _class_of(aggregate)
+    return Finding(plan.node, message, base, plan.preconditions, change=change)
 
 
 def _class_of(aggregate: Aggregate) -> Safety:
@@ -91,49 +109,60 @@ def uses_in_loops(module: Module) -> list[tuple[Use, Loop]]:
     return [one for one in found if one[0].aggregate.query.whole not in inner]
 
 
-def planned_for(use: Use, loop: Loop) -> Plan | Refusal:
+def planned_here(use: Use, loop: Loop) -> Plan | Refusal:
     """Return how *use* is answered once for all rounds of *loop*, or why it cannot be."""
-    module, aggregate = loop.module, use.aggregate
-    if any(isinstance(one, ast.JoinedStr) for one in module.ancestors(use.node)):
-        message = "the query stands in an f-string: give its result a name first"
-        return Refusal("in-f-string", message)
-    question = question_of(aggregate, loop.varies)
+    question = question_of(use.aggregate, loop.varies)
     if isinstance(question, Refusal):
         return question
-    shape, query = question.shape, aggregate.query
-    key = key_of(query.whole, shape.key.value, loop)
+    query, given = use.aggregate.query, question.shape.key.value
+    return planned_for(use, question, loop, use.node, given, (query.whole, *query.steps))
+
+
+def planned_for(
+    use: Use,
+    question: Question,
+    loop: Loop,
+    node: ast.expr,
+    given: ast.expr,
+    parts: tuple[ast.AST, ...],
+) -> Plan | Refusal:
+    """Return how *question* is answered once; in the loop *node* asks it for the key *given*.
+
+    *parts* are the statements and expressions that do so.
+    """
+    module, shape = loop.module, question.shape
+    if any(isinstance(one, ast.JoinedStr) for one in module.ancestors(node)):
+        message = "the query stands in an f-string: give its result a name first"
+        return Refusal("in-f-string", message)
+    key = key_of(parts[0], given, loop)  # type: ignore[arg-type]  # the expression comes first
     if isinstance(key, Refusal):
         return key
-    given = never_null(loop, shape, key)
-    if isinstance(given, Refusal):
-        return given
+    key = never_null(loop, shape, key)
+    if isinstance(key, Refusal):
+        return key
     items = items_of(loop)
     if isinstance(items, Refusal):
         return items
     if not runs_first(loop):
         message = "the comprehension runs after other code of its statement, or not always"
         return Refusal("not-first", message)
-    obstacle = _obstacle(loop, question)
+    obstacle = _obstacle(loop, question, parts)
     if isinstance(obstacle, Refusal):
         return obstacle
-    agreed = comparable(loop, shape, given)
+    agreed = comparable(loop, shape, key)
     if isinstance(agreed, Refusal):
         return agreed
+    default = default_of(use.aggregate) if use.aggregate.default is not None else None
+    if isinstance(default, Refusal):
+        return default
     known = [keyed(shape), obstacle, bounded(items), agreed]
-    default: Default | None = None
-    if aggregate.default is not None:
-        found = default_of(module, aggregate)
-        if isinstance(found, Refusal):
-            return found
-        default = found
-        known.append(found.known)
-    return Plan(loop, use, question, given, items, default, tuple(known))
+    known += [default.known] if default is not None else []
+    return Plan(loop, use, node, question, key, items, default, tuple(known))
 
 
-def _obstacle(loop: Loop, question: Question) -> Refusal | Precondition:
+def _obstacle(loop: Loop, question: Question, parts: tuple[ast.AST, ...]) -> Refusal | Precondition:
     """Return why the rows of some table must be looked at in each round, or that they need not."""
-    query, shape = question.aggregate.query, question.shape
-    parts = (query.whole, *query.steps)
+    shape = question.shape
     found: Refusal | Precondition = obstacle_in(loop, parts, shape)
     for model in question.tables:
         if isinstance(found, Refusal) or model == shape.key.model:
@@ -146,7 +175,7 @@ RULE = Rule(
     __name__,
     "Let one GROUP BY answer what a loop counts, sums or looks for by item",
     find,
-    needles=((b"for ",), (b"count", b"exists", b"func.", b".first(", b".scalar", b".fetchone(")),
+    needles=((b"for ",),),  # the query may stand in another file
     tasks=(Task.API, Task.REPORT),
     after=("sql-select-loop-to-batch",),
 )
