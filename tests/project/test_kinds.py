@@ -530,6 +530,17 @@ CASES = {
                 reveal(item)  # sqlalchemy.orm.Session
             for number, one in enumerate(items):
                 reveal(one)  # sqlalchemy.orm.Session
+            for item in items:
+                item = reveal(item)  # sqlalchemy.orm.Session
+                reveal(item)  # None
+            for again in items:
+                if again:
+                    again = Fake()
+                reveal(again)  # None
+            for again in items:
+                while again:
+                    reveal(again)  # None
+                    again = Fake()
             for first, other in zip(sorted(items), unknown):
                 reveal(first)  # sqlalchemy.orm.Session
                 reveal(other)  # None

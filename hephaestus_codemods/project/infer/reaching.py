@@ -27,6 +27,8 @@ def reaching(
     child: ast.AST = node
     while child is not scope:
         parent = parents[child]
+        if isinstance(parent, ast.For | ast.AsyncFor) and parent in places:
+            return places[parent] if _is_fresh(module, node, parent, child, places) else None
         if isinstance(parent, ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar):
             return None
         if isinstance(parent, ast.With | ast.AsyncWith) and parent in places:
@@ -41,6 +43,26 @@ def reaching(
                 return found if isinstance(found, Binding) else None
         child = parent
     return None
+
+
+def _is_fresh(
+    module: Module,
+    node: ast.AST,
+    loop: ast.For | ast.AsyncFor,
+    child: ast.AST,
+    places: dict[ast.AST, Binding],
+) -> bool:
+    """Say whether nothing in a round of *loop* can bind its target again before *node*."""
+    if child not in loop.body:
+        return False
+    statement = module.statement(node)
+    return all(
+        place is loop
+        or place is statement
+        or not _is_inside(place, loop, module)
+        or getattr(place, "lineno", 0) > getattr(statement, "end_lineno", 0)
+        for place in places
+    )
 
 
 def _before(
