@@ -152,6 +152,8 @@ SAME: Final = (
 
 #: Whole modules that are other modules, and objects with several names.
 RENAMED: Final = {
+    "sqlalchemy.orm.ScopedSession": "sqlalchemy.orm.scoped_session",
+    "sqlalchemy.orm.scoping.ScopedSession": "sqlalchemy.orm.scoped_session",
     "redis.StrictRedis": "redis.Redis",
     "redis.client.StrictRedis": "redis.Redis",
     "redis.asyncio.StrictRedis": "redis.asyncio.Redis",

@@ -680,18 +680,24 @@ CASES = {
     "a scoped session that is declared as the session it stands for": """
         # db.py
         import sqlalchemy.orm
+        from typing import Any
+        from sqlalchemy.orm.scoping import ScopedSession
         from sqlalchemy.orm import Session as S, scoped_session, sessionmaker
         Session = scoped_session(sessionmaker())
         Session: sqlalchemy.orm.Session
         other: S = scoped_session(make())
         third: S = sessionmaker()
+        Old = ScopedSession[Any]
+        old: Old = scoped_session(sessionmaker(autoflush=False))
         # app.py
-        from db import Session, other, third
+        from db import Session, other, third, old
         def f():
             reveal(Session)  # sqlalchemy.orm.scoped_session
             reveal(Session.query(User))  # sqlalchemy.orm.Query
             reveal(other)  # sqlalchemy.orm.Session
             reveal(third)  # None
+            reveal(old)  # sqlalchemy.orm.scoped_session
+            reveal(old.query(User))  # sqlalchemy.orm.Query
     """,
     "subclasses of Flask's extension have its names": """
         # app.py
