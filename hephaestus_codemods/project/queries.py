@@ -487,10 +487,12 @@ def conditions_of(
                     found = equals_at(module, part)
                     (equals if found else others).append(found or part)  # type: ignore[arg-type]  # each list gets its own
         elif link.name == "filter_by" and not link.call.args and selected and len(selected) == 1:
-            found_all = [_by_keyword(selected[0], one) for one in link.call.keywords]
-            known = [one for one in found_all if one is not None]
-            if len(known) == len(found_all):
+            nulls = [one for one in link.call.keywords if _is_null(one.value)]
+            given = [one for one in link.call.keywords if one not in nulls]
+            known = [found for one in given if (found := _by_keyword(selected[0], one))]
+            if len(known) == len(given):
                 equals += known
+                others += [one.value for one in nulls]
             else:
                 rest.append(link)
         else:
@@ -537,6 +539,6 @@ def _is_null(node: ast.expr) -> bool:
 
 def _by_keyword(selected: Selected, one: ast.keyword) -> Equals | None:
     column = selected.model.column(one.arg) if selected.model and one.arg else None
-    if column is None or selected.model is None or _is_null(one.value):
+    if column is None or selected.model is None:
         return None
     return Equals(selected.node, selected.model, column, one.value, one)

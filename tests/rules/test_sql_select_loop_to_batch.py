@@ -57,6 +57,7 @@ ARGUMENTS = {
     "teams": st.lists(numbers(), max_size=3),
     "places": numbers(),
     "title": st.sampled_from(["a", "b"]),
+    "body": st.fixed_dictionaries({"names": strategies.keys(NAMES, ("c", ""), none=False)}),
 }
 
 
@@ -169,6 +170,7 @@ KEYS = {
     "amounts": dict.fromkeys(IDS, 1),
     "teams": [[*IDS], [*IDS]],
     "title": "a",
+    "body": {"names": [*NAMES, *NAMES]},
 }
 
 

@@ -144,6 +144,8 @@ class _Body:
         """The columns that decide which rows are found, or that are read alone."""
         query = self.shape.query
         found = {one.column.attribute for one in query.equals}
+        filtered = [link.call.keywords for link in query.chain if link.name == "filter_by"]
+        found |= {one.arg for keywords in filtered for one in keywords if one.arg}
         nodes = [*query.others, *(link.call for link in query.links if link.name == "order_by")]
         for node in nodes:
             found |= {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}

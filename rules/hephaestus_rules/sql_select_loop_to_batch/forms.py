@@ -145,6 +145,9 @@ def comparable(loop: Loop, shape: Shape, key: Key) -> Precondition | Refusal:
     if family is None:
         message = f"{column.attribute} has a type whose values may be equal in other ways"
         return Refusal("key-type", message)
+    if given is None and family is Family.TEXT and compares_exactly(loop.module) is not False:
+        detail = f"{ast.unparse(key.node)} is likely to be text: it is of unknown type"
+        return Precondition(name, Established.ASSUMED, detail)
     if given is None:
         message = f"the type of {ast.unparse(key.node)} is not known: 5 and '5' are one key there"
         return Refusal("key-type", message)

@@ -72,6 +72,7 @@ def key_of(whole: ast.expr, given: ast.expr, loop: Loop) -> Key | Refusal:
     *whole* is the expression in the loop whose answer depends on the key.
     """
     try:
+        _check_rebinding(loop, whole, given)
         node = _over_items(loop, given)
         guards = tuple(dict.fromkeys(_guards(loop, whole, node)))
     except _Unclear as unclear:
@@ -122,20 +123,26 @@ def _changed(loop: Loop, node: ast.expr) -> str | None:
 
 
 def _check_names(loop: Loop, node: ast.expr) -> None:
-    changing = loop.bound - loop.targets | _rebound(loop)
+    changing = loop.bound - loop.targets
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and one.id in changing:
             message = f"{one.id} is not known before the loop, or changes in it"
             raise _Unclear(Refusal("late-key", message))
 
 
-def _rebound(loop: Loop) -> set[str]:
-    """Return the targets that the body binds again."""
-    return {
-        node.id
-        for node in loop.nodes()
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    } & loop.targets
+def _check_rebinding(loop: Loop, whole: ast.expr, given: ast.expr) -> None:
+    """Make sure that *given* reads the items, and no variable that takes their names before."""
+    source = loop.module.source
+    top = loop.module.statement(whole)
+    read = {one.id for one in ast.walk(given) if isinstance(one, ast.Name)}
+    for node in loop.nodes():
+        if not isinstance(node, ast.Name) or isinstance(node.ctx, ast.Load):
+            continue
+        if node.id not in read & loop.targets or loop.module.statement(node) is top:
+            continue
+        if source.span(node)[0] < source.span(whole)[0]:
+            message = f"{node.id} changes in the loop before it is asked for"
+            raise _Unclear(Refusal("late-key", message))
 
 
 def _guards(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
