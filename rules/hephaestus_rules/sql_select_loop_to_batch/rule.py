@@ -24,6 +24,7 @@ from hephaestus_rules.sql_select_loop_to_batch.items import items_of
 from hephaestus_rules.sql_select_loop_to_batch.keys import key_of
 from hephaestus_rules.sql_select_loop_to_batch.rewrite import rewritten
 from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
+from hephaestus_rules.sql_select_loop_to_batch.texts import texts_in_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,8 @@ def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
             yield finding
         else:
             yield replace(finding, change=partial(apart, finding.change, loop, outer))
+    for call, why in texts_in_loops(module):
+        yield refuse(call, why.code, why.message)
 
 
 def _here(query: Query, loop: Loop) -> Finding:
