@@ -209,7 +209,7 @@ def _queue(module: Module, target: ast.expr) -> str | None:
         found = value(module, target.value)
         if isinstance(found, Instance) and found.of.name == kinds.CELERY:
             return "celery"
-    name = name_of(module, target) or made_by(module, target) or ""
+    name = made_by(module, target) or name_of(module, target) or ""
     top = name.partition(".")[0].partition("_")[0]
     is_task = name.rpartition(".")[2] in ("task", "shared_task", "actor", "periodic_task")
     return top if is_task and top in TASK_LIBRARIES else None

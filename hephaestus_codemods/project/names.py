@@ -235,7 +235,18 @@ def imported(module: Module, binding: Binding) -> Symbols:
     target = absolute(module, binding.node)
     if target is None:
         return NOTHING
+    source = module.project.module(target, near=module.path)
+    inner = own_submodule(module, source, alias.name)
+    if inner is not None:
+        return frozenset({Symbol(inner.name, inner)})
     return _merged(member(module, one, alias.name) for one in dotted(module, target))
+
+
+def own_submodule(module: Module, source: Module | None, name: str) -> Module | None:
+    """Return the module that a package imports from itself: ``from package import module``."""
+    if source is not module or not module.is_package:
+        return None
+    return module.project.module(f"{module.name}.{name}", near=module.path)
 
 
 def dotted(module: Module, name: str) -> Symbols:

@@ -7,6 +7,21 @@ from hephaestus_codemods.project.known import aliases, canonical
 from tests.project.reveal import project_of, revealed
 
 CASES = {
+    "a package that imports its modules from itself": """
+        # app/__init__.py
+        # app/routes/__init__.py
+        from app.routes import users
+        from . import orders
+        named(users.load)  # app.routes.users.load
+        named(orders.load)  # app.routes.orders.load
+        # app/routes/users.py
+        def load(): ...
+        # app/routes/orders.py
+        def load(): ...
+        # app/main.py
+        from app.routes import users
+        named(users.load)  # app.routes.users.load
+    """,
     "aliases and attribute access": """
         # app.py
         import sqlalchemy as sa

@@ -22,6 +22,7 @@ from hephaestus_codemods.project.names import (
     is_hidden,
     is_none,
     only_for_types,
+    own_submodule,
     symbols,
 )
 from hephaestus_codemods.project.scopes import Binding, BindingKind
@@ -237,6 +238,9 @@ def _of_import(module: Module, binding: Binding) -> Value | None:
         if target is None:
             return None
         source = module.project.module(target, near=module.path)
+        inner = own_submodule(module, source, alias.name)
+        if inner is not None:
+            return ProjectModule(inner)
         if source is not None:
             return global_value(source, alias.name)
         return library(module, f"{target}.{alias.name}")
