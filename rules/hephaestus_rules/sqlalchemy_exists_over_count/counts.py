@@ -13,6 +13,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     column_at,
     count_in,
     is_outer,
+    may_be_table,
     model_at,
 )
 
@@ -42,7 +43,7 @@ def counted_of(module: Module, fetch: Fetch) -> Counted | Refusal:
     if call is None or call.keywords or len(call.args) > 1:
         return UNCLEAR
     argument = _without_distinct(module, call.args[0]) if call.args else None
-    if argument is None or (isinstance(argument, ast.Constant) and argument.value == "*"):
+    if argument is None or (isinstance(argument, ast.Constant) and argument.value is not None):
         return _of_origin(module, fetch)
     column = column_at(module, argument)
     if column is None:
@@ -65,9 +66,37 @@ def _without_distinct(module: Module, node: ast.expr) -> ast.expr:
 
 
 def _of_origin(module: Module, fetch: Fetch) -> Counted | Refusal:
+    """Return what ``select_from`` names, else the one class that the conditions name."""
     links = [one for one in fetch.links if one.name == "select_from"]
+    if not links:
+        return _of_conditions(module, fetch)
     if len(links) != 1 or len(links[0].call.args) != 1:
         return UNCLEAR
     node = links[0].call.args[0]
     model = model_at(module, node)
     return UNCLEAR if model is None else Counted(Entity(node, model, column=False), links[0])
+
+
+def _of_conditions(module: Module, fetch: Fetch) -> Counted | Refusal:
+    if not fetch.names <= {"where", "filter"}:
+        return UNCLEAR
+    given = [one for link in fetch.links for one in link.call.args]
+    parts = [part for one in given for part in ast.walk(one)]
+    if any(may_be_table(module, part) for part in parts):
+        return UNCLEAR
+    named = [
+        (one, model_at(module, one)) for one in parts if isinstance(one, ast.Name | ast.Attribute)
+    ]
+    found = {model.name: (one, model) for one, model in reversed(named) if model is not None}
+    visible = all(_names_column(module, one) for one in given)
+    if len(found) != 1 or not visible:
+        return UNCLEAR
+    ((node, model),) = found.values()
+    return Counted(Entity(node, model, column=False))
+
+
+def _names_column(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* is a condition that is built where it stands."""
+    return not isinstance(node, ast.Name | ast.Starred) and any(
+        column_at(module, one) is not None for one in ast.walk(node) if isinstance(one, ast.expr)
+    )

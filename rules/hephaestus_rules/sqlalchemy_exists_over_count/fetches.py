@@ -209,7 +209,7 @@ def _sent(
     origin = origin_of(module, query, lambda one: _selects(module, one))
     if origin is None and kinds.SELECT not in kinds.lineage(module.kind(query) or ""):
         return None
-    if _method(send) == "exec" and not _is_sqlmodel(module, origin.source if origin else None):
+    if origin and _method(send) == "exec" and not _is_sqlmodel(module, origin.source):
         return None  # SQLModel gives rows, not values, for a select of SQLAlchemy.
     return Fetch(
         node,
@@ -231,7 +231,7 @@ def _count(module: Module, source: ast.expr) -> ast.expr | None:
     return source.args[0] if count_in(module, source.args[0]) is not None else None
 
 
-def _is_sqlmodel(module: Module, source: ast.expr | None) -> bool:
+def _is_sqlmodel(module: Module, source: ast.expr) -> bool:
     return isinstance(source, ast.Call) and module.qualified_name(source.func) == "sqlmodel.select"
 
 

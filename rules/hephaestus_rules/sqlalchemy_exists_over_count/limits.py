@@ -75,6 +75,9 @@ def for_truth(module: Module, fetch: Fetch) -> Facts:
 
 def _for_rows(module: Module, fetch: Fetch) -> Facts:
     """Return what is known before asking for the existence of the rows of a select."""
+    if fetch.source is None and (fetch.gives is Gives.FIRST or fetch.is_exec):
+        # It may be limited to one row, or be no select of SQLModel.
+        return Facts(refusal=UNCLEAR)
     known = CONDITIONS | JOINS | SHAPING | {"select_from"}
     refusal = _links(module, fetch, known, limited=True)
     entity = entity_of(module, fetch.source) if fetch.source is not None else None

@@ -26,7 +26,8 @@ def session_of(module: Module, fetch: Fetch) -> tuple[str, Import | None] | None
     """
     if fetch.session is None:
         return _of_flask(module, fetch)
-    same = isinstance(fetch.session, ast.Name) and _is_fixed(module, fetch.session)
+    is_local = isinstance(fetch.session, ast.Name) and _is_fixed(module, fetch.session)
+    same = is_local or module.qualified_name(fetch.session) is not None
     if is_inline(fetch) or same:
         return text_of(module, fetch.session, Where.OPERAND), None
     return f"{text_of(module, fetch.query, Where.OPERAND)}.session", None
