@@ -533,6 +533,9 @@ CASES = {
             for item in items:
                 item = reveal(item)  # sqlalchemy.orm.Session
                 reveal(item)  # None
+            for item in items:
+                for part in reveal(item):  # sqlalchemy.orm.Session
+                    pass
             for again in items:
                 if again:
                     again = Fake()

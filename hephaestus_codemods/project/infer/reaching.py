@@ -27,6 +27,11 @@ def reaching(
     child: ast.AST = node
     while child is not scope:
         parent = parents[child]
+        if isinstance(parent, ast.For | ast.AsyncFor) and child is parent.iter:
+            if parent in places:
+                return None
+            child = parent
+            continue
         if isinstance(parent, ast.For | ast.AsyncFor) and parent in places:
             return places[parent] if _is_fresh(module, node, parent, child, places) else None
         if isinstance(parent, ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar):
