@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import Version
 
 from hephaestus_codemods.project.infer import value
+from hephaestus_codemods.project.infer.reaching import reaching
 from hephaestus_codemods.project.values import Class, Instance
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ EXACT: Final = (
     *("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
     "aiosqlite",
 )
+#: Annotations around a type that is no collection.
+WRAPPERS: Final = ("Optional", "Union", "Annotated", "Final", "ClassVar")
+#: What code says that also serves a database which takes text as equal whatever its case.
+CASELESS_WORDS: Final = (b"mysql+", b"mysql:", b"mssql+", b"mssql:", b'"mysql"', b"'mysql'")
 #: What a URL of a database that compares case by case begins with.
 EXACT_URLS: Final = (b"postgresql", b"postgres://", b"sqlite:", b"sqlite+")
 
@@ -141,15 +146,23 @@ def _of_member(cls: Class, name: str) -> bool | None:
 
 
 def _of_variable(module: Module, node: ast.Name) -> bool | None:
-    found = module.scopes.lookup(node.id, node)
-    if found is None or len(found[1]) != 1:
+    binding = _binding_of(module, node)
+    if binding is None:
         return None
-    binding = found[1][0]
     if binding.annotation is not None or binding.value is None:
         return _annotated(binding)
     names = [one for one in ast.walk(binding.value) if isinstance(one, ast.Name)]
-    told = [_of_variable(module, one) for one in names if not _is_called(module, one)]
-    return None if not told or None in told else any(told)
+    held = [_held_by(module, one) for one in names if not _is_called(module, one)]
+    return None if not held or None in held else any(held)
+
+
+def _binding_of(module: Module, node: ast.Name) -> Binding | None:
+    """Return what surely gave the variable *node* its value."""
+    found = module.scopes.lookup(node.id, node)
+    if found is None:
+        return None
+    scope, bindings = found
+    return bindings[0] if len(bindings) == 1 else reaching(module, node, scope, bindings)
 
 
 def _is_called(module: Module, node: ast.Name) -> bool:
@@ -157,11 +170,26 @@ def _is_called(module: Module, node: ast.Name) -> bool:
     return isinstance(parent, ast.Call) and parent.func is node
 
 
+def _held_by(module: Module, node: ast.Name) -> bool | None:
+    """Say whether the collection *node* may hold None, by its annotation."""
+    binding = _binding_of(module, node)
+    annotation = binding.annotation if binding is not None else None
+    if annotation is None:
+        return _of_variable(module, node)
+    held = [
+        one.slice
+        for one in ast.walk(annotation)
+        if isinstance(one, ast.Subscript) and not ast.unparse(one.value).endswith(WRAPPERS)
+    ]
+    return any(map(_allows_none, held)) if held else None
+
+
 def _annotated(binding: Binding) -> bool | None:
-    """Read an annotation, of an object or of the collection that it comes from."""
-    if binding.annotation is None:
-        return None
-    text = ast.unparse(binding.annotation)
+    return None if binding.annotation is None else _allows_none(binding.annotation)
+
+
+def _allows_none(annotation: ast.expr) -> bool:
+    text = ast.unparse(annotation)
     return any(word in text for word in ("None", "Optional", "Any"))
 
 
@@ -172,4 +200,10 @@ def compares_exactly(module: Module) -> bool | None:
         return False
     if any(target.has(name, module.path) for name in EXACT):
         return True
-    return True if next(module.project.modules_with(*EXACT_URLS), None) is not None else None
+    if _mentions(module, CASELESS_WORDS):
+        return None
+    return True if _mentions(module, EXACT_URLS) else None
+
+
+def _mentions(module: Module, words: tuple[bytes, ...]) -> bool:
+    return next(module.project.modules_with(*words), None) is not None
