@@ -191,8 +191,9 @@ class Rule:
     """One rewrite: its name is the name of its folder, with dashes.
 
     *needles* decide from the bytes of a file whether it is parsed at all: in each group at least
-    one needle must occur. *after* names rules whose edits come first. *in_tests* says that test
-    files are searched too.
+    one must occur. Where that lets too many pass, *worth* looks at the bytes again, with all the
+    words that files *tell* each other (names of functions, say). *after* names rules whose edits
+    come first. *in_tests* says that test files are searched too.
     """
 
     module: str
@@ -205,6 +206,8 @@ class Rule:
     options: tuple[Option, ...] = ()
     after: tuple[str, ...] = ()
     in_tests: bool = False
+    tell: Callable[[bytes], Iterable[bytes]] | None = None
+    worth: Callable[[bytes, frozenset[bytes]], bool] | None = None
 
     @property
     def package(self) -> str:

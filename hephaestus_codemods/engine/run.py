@@ -34,6 +34,7 @@ def jobs_for(
 ) -> list[Job]:
     """Decide from the bytes alone which rules have to look at which files."""
     jobs = []
+    told = _told(view, rules)
     for path in paths:
         raw = view.read(path)
         if raw is None:
@@ -41,10 +42,35 @@ def jobs_for(
         wanted = [rule for rule in rules if rule.in_tests or path not in tests]
         # What a comment of the owner keeps from rules that find nothing here is worth a look too.
         speaks = MARK in raw
-        names = tuple(rule.name for rule in wanted if speaks or rule.matches(raw))
+        names = tuple(rule.name for rule in wanted if speaks or _is_worth(rule, raw, told))
         if names:
             jobs.append(Job(path, names))
     return jobs
+
+
+#: What the files of the project tell each other, by the function of a rule that listens.
+Told = dict["Callable[[bytes], Iterable[bytes]]", frozenset[bytes]]
+
+
+def _told(view: FileView, rules: Sequence[Rule]) -> Told:
+    """Collect the words that rules want to know of all files, each kind once."""
+    words: dict[Callable[[bytes], Iterable[bytes]], set[bytes]] = {
+        rule.tell: set() for rule in rules if rule.tell is not None
+    }
+    for path in view.paths if words else ():
+        raw = view.read(path) if path.endswith(".py") else None
+        if raw is not None:
+            for kind, found in words.items():
+                found.update(kind(raw))
+    return {kind: frozenset(found) for kind, found in words.items()}
+
+
+def _is_worth(rule: Rule, raw: bytes, told: Told) -> bool:
+    if not rule.matches(raw):
+        return False
+    if rule.worth is None:
+        return True
+    return rule.worth(raw, told[rule.tell] if rule.tell is not None else frozenset())
 
 
 def answer(

@@ -11,7 +11,7 @@ from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.variables import only_binding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hephaestus_codemods.project.module import Module
 
@@ -126,6 +126,19 @@ def loop_around(module: Module, node: ast.AST) -> Loop | None:
             return Loop(module, around, clause.target, clause.iter, module.statement(around))
         child = around
     return None
+
+
+def calls_in_loops(module: Module) -> Sequence[tuple[ast.Await | ast.Call, Loop]]:
+    """Return the calls that stand in a loop, with their ``await``, and the loop around each."""
+    if calls_in_loops not in module.memo:
+        module.memo[calls_in_loops] = [
+            (node, loop)
+            for node in module.nodes
+            if isinstance(node, ast.Await | ast.Call)
+            if (loop := loop_around(module, node)) is not None
+        ]
+    found: list[tuple[ast.Await | ast.Call, Loop]] = module.memo[calls_in_loops]
+    return found
 
 
 def _is_run_over(around: Comprehension | ast.GeneratorExp, node: ast.AST) -> bool:

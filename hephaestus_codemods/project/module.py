@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hephaestus_codemods.project.infer import kind, names_of, value
 from hephaestus_codemods.project.nodes import Function, walk
@@ -37,6 +37,8 @@ class Module:
         self.name = name
         self.project = project
         self.scopes = scopes or Scopes(tree, source.text)
+        #: What was worked out about the file before, by who asked what.
+        self.memo: dict[object, Any] = {}
         #: Spans of syntax that our interpreter cannot read; nothing there may be edited.
         self.masked = masked
 

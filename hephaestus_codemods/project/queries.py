@@ -182,6 +182,14 @@ def selected_at(module: Module, node: ast.expr) -> Selected | None:
 
 def query_of(module: Module, node: ast.expr) -> Query | None:
     """Return the query whose result *node* is, or None when it is none that we know."""
+    key = (query_of, node)
+    if key not in module.memo:
+        module.memo[key] = _query_of(module, node)
+    found: Query | None = module.memo[key]
+    return found
+
+
+def _query_of(module: Module, node: ast.expr) -> Query | None:
     call = node.value if isinstance(node, ast.Await) else node
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
         return _of_list(module, call) if call is node else None

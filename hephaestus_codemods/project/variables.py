@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.nodes import Function
+from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.scopes import BindingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.scopes import Binding
 
-#: Calls that see the variables of a function by name.
+#: Functions that see the variables of another by name.
 PEEKING: Final = frozenset({"locals", "vars", "eval", "exec"})
 
 
@@ -32,10 +31,13 @@ def only_binding(module: Module, node: ast.Name) -> Binding | None:
 def reads_of(module: Module, binding: Binding) -> tuple[ast.Name, ...] | None:
     """Return the reads of a variable by its own function; None when others may read it too."""
     scope = module.scopes.scope(binding.node)
-    if not isinstance(scope, Function) or _is_peeked_into(scope):
+    if not isinstance(scope, Function):
+        return None
+    names = _names(scope)
+    if not PEEKING.isdisjoint(names):
         return None
     reads: list[ast.Name] = []
-    for node in _names(scope, binding.name):
+    for node in names.get(binding.name, ()):
         found = module.scopes.lookup(binding.name, node)
         if found is None or binding not in found[1]:
             continue
@@ -67,12 +69,11 @@ def held_by_one_read(module: Module, node: ast.Name) -> ast.Assign | None:
     return binding.node if isinstance(binding.node, ast.Assign) else None
 
 
-def _names(scope: ast.AST, name: str) -> Iterator[ast.Name]:
-    return (one for one in ast.walk(scope) if isinstance(one, ast.Name) and one.id == name)
-
-
-def _is_peeked_into(scope: ast.AST) -> bool:
-    return any(
-        isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id in PEEKING
-        for one in ast.walk(scope)
-    )
+@lru_cache(maxsize=256)  # a function with many variables is asked about each of them
+def _names(scope: ast.AST) -> dict[str, list[ast.Name]]:
+    """Return every use of a name in *scope*, by the name."""
+    found: dict[str, list[ast.Name]] = {}
+    for node in walk(scope)[0]:
+        if isinstance(node, ast.Name):
+            found.setdefault(node.id, []).append(node)
+    return found

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.loops import Loop, loop_around, runs_first
+from hephaestus_codemods.kit.glance import may_ask_in_a_loop, names_that_ask
+from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.aggregates import Aggregate, Kind
 from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
@@ -95,13 +96,10 @@ def uses_in_loops(module: Module) -> list[tuple[Use, Loop]]:
     """Return the aggregates that stand in a loop, each with the innermost loop around it."""
     found: list[tuple[Use, Loop]] = []
     inner: set[ast.AST] = set()
-    for node in module.nodes:
-        if not isinstance(node, ast.Await | ast.Call) or node in inner:
-            continue
-        loop = loop_around(module, node)
-        query = query_of(module, node) if loop is not None else None
+    for node, loop in calls_in_loops(module):
+        query = query_of(module, node) if node not in inner else None
         use = use_of(query) if query is not None else None
-        if loop is None or query is None or use is None:
+        if query is None or use is None:
             continue
         for part in (node, *query.steps):
             inner.update(one for one in ast.walk(part) if one is not node)
@@ -176,6 +174,8 @@ RULE = Rule(
     "Let one GROUP BY answer what a loop counts, sums or looks for by item",
     find,
     needles=((b"for ",),),  # the query may stand in another file
+    tell=names_that_ask,
+    worth=may_ask_in_a_loop,
     tasks=(Task.API, Task.REPORT),
     after=("sql-select-loop-to-batch",),
 )

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.bindings import block_of
-from hephaestus_codemods.kit.loops import Loop, loop_around, runs_first
+from hephaestus_codemods.kit.glance import may_ask_in_a_loop, names_that_ask
+from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.queries import Form, Gives, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.sql_select_loop_to_batch.apart import apart
@@ -78,12 +79,9 @@ def queries_in_loops(module: Module) -> list[tuple[Query, Loop]]:
     """Yield the queries that stand in a loop, each with the innermost loop around it."""
     found: list[tuple[Query, Loop]] = []
     inner: set[ast.AST] = set()
-    for node in module.nodes:
-        if not isinstance(node, ast.Await | ast.Call) or node in inner:
-            continue
-        loop = loop_around(module, node)
-        query = query_of(module, node) if loop is not None else None
-        if loop is None or query is None or query.gives is Gives.NUMBER:
+    for node, loop in calls_in_loops(module):
+        query = query_of(module, node) if node not in inner else None
+        if query is None or query.gives is Gives.NUMBER:
             continue
         for part in (node, *query.steps):
             inner.update(one for one in ast.walk(part) if one is not node)
@@ -135,7 +133,7 @@ def planned_for(
     obstacle = obstacle_in(loop, parts, shape)
     if isinstance(obstacle, Refusal):
         return obstacle
-    return plan_of(loop, shape, key, items, obstacle)
+    return plan_of(loop, shape, key, items, obstacle, whole)
 
 
 RULE = Rule(
@@ -143,5 +141,7 @@ RULE = Rule(
     "Ask once for all rows that a loop asks for one by one",
     find,
     needles=((b"for ",),),
+    tell=names_that_ask,
+    worth=may_ask_in_a_loop,
     tasks=(Task.API, Task.REPORT, Task.CHAT),
 )

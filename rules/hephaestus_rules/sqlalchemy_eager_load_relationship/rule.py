@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.kit.glance import may_touch, relationships
 from hephaestus_codemods.rule import Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_eager_load_relationship.origins import Loaded, loops_over_objects
 from hephaestus_rules.sqlalchemy_eager_load_relationship.refusals import refusal_of
@@ -48,5 +49,7 @@ RULE = Rule(
     "Load the relationships that a loop touches together with its objects",
     find,
     needles=((b"for ",), (b"select", b".query")),
+    tell=relationships,
+    worth=may_touch,
     tasks=(Task.API, Task.REPORT),
 )

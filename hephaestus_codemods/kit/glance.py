@@ -1,0 +1,99 @@
+"""Glances at the bytes of a file, to see whether its loops are worth parsing it.
+
+Everything here errs on one side only: a file that is passed over keeps its code as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOR: Final = re.compile(rb"\bfor\b[^\n#]*?\bin\b")
+#: How far a comprehension may reach before and behind its ``for``.
+BEFORE, BEHIND = 1_200, 400
+#: Calls by which SQLAlchemy is asked; ``get`` of a session names a class first.
+ASKS: Final = re.compile(
+    rb"\.(?:execute|scalars?|exec|query|first|all|count|one_or_none|scalar_one\w*)\b"
+    rb"|\.get\(\s*(?:\w+\.)*[A-Z]\w*\s*,"
+)
+DEFINES: Final = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+CALLED: Final = re.compile(rb"(\w+)\(")
+READ: Final = re.compile(rb"\.(\w+)")
+#: A function that does nothing but ask is short.
+MOST_BYTES: Final = 1_500
+#: Names that collections have too: a call of one counts only when it is given a session.
+COMMON: Final = frozenset(
+    b"get all first count list find filter search pop update items keys values one".split()
+)
+WITH_SESSION: Final = re.compile(
+    rb"\.(\w+)\(\s*(?:self\.)?\w*(?:db|session|conn)\w*\b", re.IGNORECASE
+)
+RELATES: Final = re.compile(
+    rb"^[ \t]*(\w+)[ \t]*[:=][^\n]*(?:elationship\(|Mapped\[)"
+    rb"|\b(?:backref|back_populates)\s*=\s*(?:(?:\w+\.)*backref\(\s*)?[\"'](\w+)",
+    re.MULTILINE,
+)
+
+
+@cache
+def _end_of_block(indent: int) -> re.Pattern[bytes]:
+    """Return what ends a block whose header is indented by *indent*."""
+    return re.compile(rb"\n(?=[ \t]{0,%d}[^\s#)\]}])" % indent)
+
+
+def loops(raw: bytes) -> Iterator[bytes]:
+    """Yield the text of each loop: a ``for`` with its block, and what is around a comprehension."""
+    at = 0
+    while (found := FOR.search(raw, at)) is not None:
+        start = raw.rfind(b"\n", 0, found.start()) + 1
+        head = raw[start : found.start()]
+        at = found.end()
+        if b"#" in head:
+            continue
+        if head.strip() in (b"", b"async") and b":" in raw[at : raw.find(b"\n", at)]:
+            end = _end_of_block(len(head)).search(raw, at)
+            at = end.start() if end is not None else len(raw)
+            yield raw[start:at]
+        else:  # a comprehension, or a head of several lines
+            yield raw[max(0, start - BEFORE) : at + BEHIND]
+
+
+def names_that_ask(raw: bytes) -> Iterator[bytes]:
+    """Yield the names of short functions in which something is asked."""
+    if ASKS.search(raw) is None:
+        return
+    starts = [*DEFINES.finditer(raw)]
+    ends = [*(one.start() for one in starts[1:]), len(raw)]
+    for one, end in zip(starts, ends, strict=False):
+        text = raw[one.start() : end]
+        if len(text) < MOST_BYTES and b"return" in text and ASKS.search(text):
+            yield one[1]
+
+
+def may_ask_in_a_loop(raw: bytes, names: frozenset[bytes]) -> bool:
+    """Say whether a loop may ask, by itself or through one of the functions *names*."""
+    plain, common = names - COMMON, names & COMMON
+    for text in loops(raw):
+        if ASKS.search(text) or not plain.isdisjoint(CALLED.findall(text)):
+            return True
+        if common and not common.isdisjoint(WITH_SESSION.findall(text)):
+            return True
+    return False
+
+
+def relationships(raw: bytes) -> Iterator[bytes]:
+    """Yield the names of relationships that models define."""
+    if b"elationship" in raw or b"Mapped[" in raw:
+        for found in RELATES.finditer(raw):
+            yield found[1] or found[2]
+
+
+def may_touch(raw: bytes, names: frozenset[bytes]) -> bool:
+    """Say whether the relationships *names* may be touched where something is asked."""
+    if ASKS.search(raw) is None or FOR.search(raw) is None:
+        return b"response_model" in raw and ASKS.search(raw) is not None and bool(names)
+    return b"response_model" in raw or not names.isdisjoint(READ.findall(raw))
