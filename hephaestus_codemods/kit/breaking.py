@@ -81,7 +81,7 @@ class _Page:
             return pad + text
         clauses = _before(text, CLAUSE)
         if clauses:
-            return self._lines(_cut(text, clauses), deep)
+            return "\n".join(self._clause(one, deep) for one in _cut(text, clauses))
         commas = [at + 1 for at, one in _outer(text) if one == ","]
         if commas:
             parts = [one.rstrip(", ") for one in _cut(text, commas)]
@@ -96,6 +96,13 @@ class _Page:
 
     def _lines(self, parts: list[str], deep: int) -> str:
         return "\n".join(self._line(one, deep) for one in parts)
+
+    def _clause(self, text: str, deep: int) -> str:
+        """Return a clause of a comprehension: a long condition is cut at ``and``."""
+        operators = _before(text, OPERATOR)
+        if self.column + deep + len(text) <= self.width or not operators:
+            return self._line(text, deep)
+        return self._lines(_cut(text, operators), deep)
 
     def _line(self, text: str, deep: int) -> str:
         if self.column + deep + len(text) <= self.width:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.bindings import always_before
 from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.variables import only_binding
 
@@ -175,11 +176,13 @@ def runs_first(loop: Loop) -> bool:
 
 
 def assigned_in(loop: Loop, node: ast.Name) -> ast.Assign | None:
-    """Return the one assignment of *node*, when it is a statement of the loop's own body."""
+    """Return the one assignment of *node*, when it has surely run before it in the same round."""
     binding = only_binding(loop.module, node)
     if binding is None or not isinstance(binding.node, ast.Assign):
         return None
-    return binding.node if binding.node in loop.body else None
+    if loop.node not in loop.module.ancestors(binding.node):
+        return None
+    return binding.node if always_before(loop.module, binding.node, node) else None
 
 
 def changes_of(node: ast.AST) -> Iterator[ast.expr]:

@@ -78,6 +78,19 @@ CASES = {
         "    if one.is_wanted_by_somebody and one.is_not_forbidden_for_anybody\n"
         "}",
     ),
+    "long conditions are cut once more": (
+        "keys = ",
+        4,
+        "{one.key for one in items if one.is_wanted_by_somebody "
+        "and one.is_not_forbidden_for_anybody and one.key is not None}",
+        "{\n"
+        "    one.key\n"
+        "    for one in items\n"
+        "    if one.is_wanted_by_somebody\n"
+        "    and one.is_not_forbidden_for_anybody\n"
+        "    and one.key is not None\n"
+        "}",
+    ),
     "nothing can be broken": ("x = ", 80, "identifier_of_department", "identifier_of_department"),
 }
 

@@ -141,6 +141,7 @@ def test_what_runs_first(text: str) -> None:
 ASSIGNED = {
     "y = x.a\n    here(y)": "x.a",
     "if x:\n        y = x.a\n    here(y)": None,
+    "if x:\n      y = x.a\n      here(y)": "x.a",
     "y = 1\n    y = 2\n    here(y)": None,
     "y, z = x\n    here(y)": None,
 }
@@ -148,8 +149,8 @@ ASSIGNED = {
 
 @pytest.mark.parametrize("text", ASSIGNED)
 def test_what_a_variable_of_the_body_is(text: str) -> None:
-    """The one assignment among the statements of the body."""
-    loop = loop_of(f"def f(xs):\n  for x in xs:\n    {text}".replace("\n    ", "\n    "))
+    """The one assignment that has run before in the same round."""
+    loop = loop_of(f"def f(xs):\n  for x in xs:\n    {text}")
     assert loop is not None
     name = marked(loop.module).args[0]
     assert isinstance(name, ast.Name)
