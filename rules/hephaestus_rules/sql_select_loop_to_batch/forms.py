@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.project.queries import Form, Gives
+from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sql_select_loop_to_batch.types import (
     UNCHANGING,
@@ -20,6 +22,7 @@ from hephaestus_rules.sql_select_loop_to_batch.types import (
 
 if TYPE_CHECKING:
     from hephaestus_codemods.kit.loops import Loop
+    from hephaestus_codemods.project.module import Module
     from hephaestus_rules.sql_select_loop_to_batch.items import Items
     from hephaestus_rules.sql_select_loop_to_batch.keys import Key
     from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
@@ -27,6 +30,13 @@ if TYPE_CHECKING:
 
 #: The code of keys and columns whose types are known to differ.
 MISMATCH: Final = "other-type"
+
+
+#: Functions that run over what they are given, once.
+RUNNING_OVER: Final = frozenset(
+    f"builtins.{name}"
+    for name in ("list", "tuple", "set", "frozenset", "sorted", "sum", "min", "max", "any", "all")
+)
 
 
 class Batch(StrEnum):
@@ -55,12 +65,14 @@ class Plan:
 
 
 def plan_of(
-    loop: Loop, shape: Shape, key: Key, items: Items, unwritten: Precondition
+    loop: Loop, shape: Shape, key: Key, items: Items, unwritten: Precondition, whole: ast.expr
 ) -> Plan | Refusal:
-    """Return the plan of a batch, or why no form of it is right."""
+    """Return the plan of a batch, or why no form of it is right; in the loop *whole* asks."""
     batch = _batch(loop, shape, key)
     if isinstance(batch, Refusal):
         return batch
+    if shape.query.gives is Gives.RESULT and not is_run_over_once(loop.module, whole):
+        return Refusal("result-used", "its result is used in other ways than in a loop")
     given = never_null(loop, shape, key)
     if isinstance(given, Refusal):
         return given
@@ -97,6 +109,28 @@ def _batch(loop: Loop, shape: Shape, key: Key) -> Batch | Refusal:
     if shape.is_whole and shape.is_by_primary_key and (query.form is Form.GET or not same):
         return Batch.PREFETCH
     return Batch.BY_KEY
+
+
+def is_run_over_once(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* is only run over, so that a list can take its place."""
+    parent = module.parents.get(node)
+    match parent:
+        case ast.For(iter=given) | ast.comprehension(iter=given):
+            return given is node
+        case ast.Call(func=ast.Name() as func):
+            return module.qualified_name(func) in RUNNING_OVER
+        case ast.Call(func=ast.Attribute(attr="extend" | "join" | "update")):
+            return True
+        case ast.Starred():
+            return True
+        case ast.Assign(targets=[ast.Name() as target]):
+            binding = only_binding(module, target)
+            reads = reads_of(module, binding) if binding is not None else None
+            if reads is None or len(reads) != 1:
+                return False
+            block = block_of(module, module.statement(reads[0]))
+            return block == block_of(module, parent) and is_run_over_once(module, reads[0])
+    return False
 
 
 def never_null(loop: Loop, shape: Shape, key: Key) -> Key | Refusal:

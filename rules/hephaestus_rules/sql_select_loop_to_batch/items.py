@@ -11,7 +11,13 @@ from hephaestus_codemods.kit.loops import Loop, changed_in, is_readable
 from hephaestus_codemods.kit.names import fresh_name, is_free
 from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project import kinds
+from hephaestus_codemods.project.callgraph import resolve
+from hephaestus_codemods.project.classes import method
+from hephaestus_codemods.project.effects import DATABASE, WAITING, EffectKind
+from hephaestus_codemods.project.effects.summary import summary_of
+from hephaestus_codemods.project.infer import value
 from hephaestus_codemods.project.nodes import Function
+from hephaestus_codemods.project.values import Class, Instance, is_instance
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
@@ -66,10 +72,13 @@ def items_of(loop: Loop) -> Items | Refusal:
         return Refusal("streamed", "the items come in portions: they may not fit in memory at once")
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return _literal(module, node)
+    if _does_more(module, node):
+        message = "what gives the items does more than that, in between the rounds"
+        return Refusal("streamed", message)
     inner = _rearranged(module, node)
-    if inner is not node and module.kind(inner) in COLLECTIONS and is_readable(inner):
+    if inner is not node and _is_held(module, inner):
         return Items(module.source.segment(inner), node=inner)
-    if _is_view(module, node) or (module.kind(node) in COLLECTIONS and is_readable(node)):
+    if _is_view(module, node) or _is_held(module, node):
         return Items(module.source.segment(node))
     if isinstance(node, ast.Call) and module.qualified_name(node.func) in (
         "itertools.count",
@@ -94,6 +103,30 @@ def items_of(loop: Loop) -> Items | Refusal:
         wrapped = f"({text})" if isinstance(node, ast.Await) else text
         return Items(name, f"{name} = {wrapped}.all()", renamed=True)
     return Items(name, f"{name} = list({text})", renamed=True, known=False)
+
+
+def _is_held(module: Module, node: ast.expr) -> bool:
+    """Say whether *node* is a collection that is stored, and not made anew by a property."""
+    if module.kind(node) not in COLLECTIONS or not is_readable(node):
+        return False
+    if not isinstance(node, ast.Attribute):
+        return True
+    owner = value(module, node.value)
+    if not isinstance(owner, Instance) or not isinstance(owner.of, Class):
+        return True
+    return not method(owner.of, node.attr).functions
+
+
+def _does_more(module: Module, node: ast.expr) -> bool:
+    """Say whether a generator of the project reads, writes or waits while it gives items."""
+    if not isinstance(node, ast.Call):
+        return False
+    made = value(module, node)
+    if not is_instance(made, "typing.Generator", "typing.Iterator", "typing.Iterable"):
+        return False
+    functions = resolve(module, node).functions
+    kinds_of_work = DATABASE | WAITING | {EffectKind.MUTATES}
+    return any(summary_of(one).has(*kinds_of_work) for one in functions)
 
 
 def _rearranged(module: Module, node: ast.expr) -> ast.expr:
@@ -124,10 +157,7 @@ def _is_view(module: Module, node: ast.expr) -> bool:
         return module.kind(owner) in (None, *COLLECTIONS) and is_readable(owner)
     if module.qualified_name(node.func) not in VIEWS:
         return False
-    return all(
-        isinstance(one, ast.Constant) or (is_readable(one) and module.kind(one) in COLLECTIONS)
-        for one in node.args
-    )
+    return all(isinstance(one, ast.Constant) or _is_held(module, one) for one in node.args)
 
 
 def _is_streamed(module: Module, node: ast.expr) -> bool:

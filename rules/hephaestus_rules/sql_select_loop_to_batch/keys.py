@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.expressions import Where, flat_text_of
 from hephaestus_codemods.kit.loops import (
     Loop,
@@ -48,6 +49,8 @@ class Key:
         return replace(self, guards=(*self.guards, f"{text} is not None"))
 
 
+#: Statements after which a round is over.
+EXITS: Final = (ast.Continue, ast.Raise, ast.Return, ast.Break)
 #: Comparisons whose opposite is written with another operator.
 OPPOSITES: Final = {
     ast.Is: "is not",
@@ -152,12 +155,13 @@ def _guards(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
     """
     module = loop.module
     for guard in loop.guards:
-        if not any(one is whole for one in ast.walk(guard)):
-            yield _condition(loop, guard, negated=False)
-    if isinstance(loop.node, ast.For):
-        yield from _skipped(loop, whole, given)
+        if any(one is whole for one in ast.walk(guard)):
+            break
+        yield _condition(loop, guard, negated=False)
     child: ast.AST = whole
     found: list[tuple[ast.expr, bool]] = []
+    if isinstance(loop.node, ast.For):
+        found += ((test, True) for test in _skipped(loop, whole, given))
     for around in module.ancestors(whole):
         if around is loop.node:
             break
@@ -176,29 +180,49 @@ def _guards(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
                 message = "the query stands in a block of its own inside the loop"
                 raise _Unclear(Refusal("inner-block", message))
         child = around
-    for test, negated in reversed(found):
+    for test, negated in sorted(found, key=lambda one: module.source.span(one[0])[0]):
         yield _condition(loop, test, negated=negated)
 
 
-def _skipped(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
-    """Yield the conditions of ``if …: continue`` and ``if …: raise`` before the query."""
-    top = next(one for one in loop.body if any(inner is whole for inner in ast.walk(one)))
-    for statement in loop.body[: loop.body.index(top)]:
-        if not isinstance(statement, ast.If) or statement.orelse:
+def _skipped(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[ast.expr]:
+    """Yield the tests of ``if …: continue`` and ``if …: raise`` before the query."""
+    for statement in _before(loop, whole):
+        if not any(isinstance(one, EXITS) for one in ast.walk(statement)):
             continue
-        match statement.body[-1]:
-            case ast.Continue():
-                yield _condition(loop, statement.test, negated=True)
-            case ast.Raise() | ast.Return():
-                if not is_condition(loop.module, statement.test) and _is_near(loop, given):
-                    continue  # the row is read in vain, before the error
-                yield _condition(loop, statement.test, negated=True)
+        if isinstance(statement, ast.If) and isinstance(statement.body[-1], EXITS):
+            is_copied = is_condition(loop.module, statement.test) and not statement.orelse
+            if is_copied or not _is_near(loop, given):
+                yield statement.test
+                continue
+            if not isinstance(statement.body[-1], ast.Continue):
+                continue  # the row is read in vain, before the error
+        elif _is_near(loop, given):
+            continue
+        message = "it is asked only under a condition that is not known before the loop"
+        raise _Unclear(Refusal("conditional", message))
+
+
+def _before(loop: Loop, whole: ast.expr) -> Iterator[ast.stmt]:
+    """Yield the statements of the loop's body that run before *whole* in its round."""
+    module = loop.module
+    for around in (whole, *module.ancestors(whole)):
+        if around is loop.node:
+            return
+        block = block_of(module, around) if isinstance(around, ast.stmt) else None
+        for one in block or ():
+            if one is around:
+                break
+            yield one
 
 
 def _is_near(loop: Loop, node: ast.expr) -> bool:
-    """Say whether the key lies directly in the item, so that it can be read in any case."""
+    """Say whether the key can be read of every item: it is the item, or lies directly in it."""
+    if isinstance(node, ast.Name):
+        return True
     owner = node.value if isinstance(node, ast.Attribute | ast.Subscript) else node
-    return isinstance(owner, ast.Name) and owner.id in loop.targets
+    if not isinstance(owner, ast.Name) or owner.id not in loop.targets:
+        return False
+    return loop.module.kind(owner) is not None or isinstance(node, ast.Subscript)
 
 
 def _condition(loop: Loop, node: ast.expr, *, negated: bool) -> str:
@@ -217,6 +241,8 @@ def _negation(loop: Loop, node: ast.expr) -> str:
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return _inlined(loop, operand)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return " and ".join(_negation(loop, one) for one in values)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             opposite = OPPOSITES.get(type(operator))
             if opposite is not None:

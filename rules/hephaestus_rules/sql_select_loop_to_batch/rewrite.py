@@ -255,9 +255,17 @@ def collected(loop: Loop, key: Key, items: Items) -> str:
         is_plain = node is not None and module.kind(node) in PLAIN_COLLECTIONS
         return given if items.setup or is_plain else f"list({given})"
     several = len(key.guards) > 1
-    guards = " and ".join(f"({one})" if several and " or " in one else one for one in key.guards)
+    guards = " and ".join(f"({one})" if several and _is_loose(one) else one for one in key.guards)
     guards = f" if {guards}" if guards else ""
     return f"{{{wanted} for {target} in {given}{guards}}}"
+
+
+def _is_loose(condition: str) -> bool:
+    """Say whether *condition* needs brackets beside an ``and``."""
+    node = ast.parse(condition, mode="eval").body
+    return isinstance(node, ast.IfExp | ast.Lambda) or (
+        isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)
+    )
 
 
 def _needed_part(loop: Loop, key: Key, items: Items) -> tuple[str, str, ast.expr | None]:
