@@ -17,10 +17,12 @@ from hephaestus_codemods.testing.cases import read_cases
 
 README = Path(rule.__file__).with_name("README.md")
 PATH = "app/example.py"
+#: Cases of libraries that are not installed here.
+ELSEWHERE = (b"sqlmodel", b"flask_sqlalchemy")
 CASES = {
     case.title: case
     for case in read_cases(README.read_text("utf-8"))
-    if case.is_rewrite and b"sqlmodel" not in case.before["app/models.py"]  # not installed here
+    if case.is_rewrite and not any(name in case.before["app/models.py"] for name in ELSEWHERE)
 }
 #: Cases that hold because the target asks for PostgreSQL.
 ONLY_POSTGRESQL = {title for title, case in CASES.items() if "requirements.txt" in case.before}

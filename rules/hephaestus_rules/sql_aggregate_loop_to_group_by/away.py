@@ -124,7 +124,7 @@ class _Counting(Sibling):
 
     def __init__(self, plan: Plan, asked: Asked, parameter: str) -> None:
         super().__init__(plan, asked, parameter)  # type: ignore[arg-type]  # it reads the shape
-        self.batch = Batch(plan.question, self.written)
+        self.batch = Batch.of(plan.question, self.many, asked.asker.node)
         self.written = self.batch.asked
         self.answer = self._answer()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.breaking import broken
 from hephaestus_codemods.kit.expressions import Where, comments_in, flat_text_of
+from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.kit.names import fresh_name, is_free, name_for
 from hephaestus_codemods.kit.statements import delete_statement
 from hephaestus_codemods.kit.words import plural, snake
 from hephaestus_codemods.project.aggregates import Aggregate, Kind
+from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Import
 from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import Number
@@ -73,7 +75,7 @@ def rewritten(plan: Plan) -> Change:
         if comments_in(module, *module.source.span(part)):
             raise CannotEdit("a comment stands inside the query")
     keys = collected(plan.loop, plan.key, plan.items)
-    batch = Batch(plan.question, Statement(plan.question.shape, keys, plan.loop.place))
+    batch = Batch.of(plan.question, keys, plan.loop.place)
     value = batch.value()
     name = named(plan, batch.name(word_for(plan)))
     edits, imports = asked_once(plan, name, value)
@@ -84,16 +86,46 @@ def rewritten(plan: Plan) -> Change:
 
 def asked_once(plan: Plan, name: str, value: str) -> tuple[list[Edit], set[Import]]:
     """Return the edits that put *value* into *name* before the loop, and look answers up in it."""
-    module, source = plan.loop.module, plan.loop.module.source
-    column = len(source.indent(source.span(plan.loop.place)[0]))
-    width = line_length(module.project, module.path)
-    text = f"{name} = {broken(value, column, len(name) + 3, width)}"
-    before = before_loop(plan.loop, plan.items, text)
+    before = written_before(plan.loop, plan.items, name, value)
     lookup = LookUp(plan, name)
     node, found = lookup.found()
-    edits = answered(plan.loop, before, node, found, plan.items, width)
-    edits = [_without_brackets(module, node, edit) for edit in edits]
+    edits = put_in_loop(plan.loop, before, node, found, plan.items)
     return [*edits, *lookup.reads()], lookup.imports
+
+
+def put_in_loop(
+    loop: Loop, before: tuple[Edit, ...], node: ast.expr, text: str, items: Items
+) -> list[Edit]:
+    """Return the edits *before* the loop, and those that put *text* in the place of *node*."""
+    width = line_length(loop.module.project, loop.module.path)
+    edits = answered(loop, before, node, text, items, width)
+    return [_fitting(loop, _without_brackets(loop.module, node, edit), width) for edit in edits]
+
+
+def _fitting(loop: Loop, edit: Edit, width: int) -> Edit:
+    """Return *edit*, or where a comprehension gets too long for its line, one that breaks it."""
+    source = loop.module.source
+    start, end = source.span(loop.node)
+    first, last = line_start(source, start), line_stop(source, end)
+    is_inside = start <= edit.start < edit.end <= end
+    is_long = last - first + len(edit.text) - (edit.end - edit.start) > width >= last - first
+    if isinstance(loop.node, ast.For) or not is_inside or not is_long:
+        return edit
+    text = source.text[start : edit.start] + edit.text + source.text[edit.end : end]
+    if LINE_END.search(text):
+        return edit
+    indent = source.indent(first)
+    lines = broken(text, len(indent), start - first - len(indent), width, last - end)
+    return Edit(start, end, lines.replace("\n", source.newline(start) + indent))
+
+
+def written_before(loop: Loop, items: Items, name: str, value: str) -> tuple[Edit, ...]:
+    """Return the edits that put *value* into *name* before the loop."""
+    module, source = loop.module, loop.module.source
+    column = len(source.indent(source.span(loop.place)[0]))
+    width = line_length(module.project, module.path)
+    text = f"{name} = {broken(value, column, len(name) + 3, width)}"
+    return before_loop(loop, items, text)
 
 
 def _without_brackets(module: Module, node: ast.expr, edit: Edit) -> Edit:
@@ -149,15 +181,21 @@ class Batch:
     """Writes the expression that gives the answers by key, as *asked* would ask for the rows."""
 
     question: Question
-    asked: Statement
+    asked: Grouped
 
-    def __post_init__(self) -> None:
-        """Say from which table others are joined, where the query says it by what it reads."""
+    @classmethod
+    def of(cls, question: Question, keys: str, place: ast.stmt) -> Batch:
+        """Return the batch for *keys*, which is to stand at *place*."""
+        batch = cls(question, Grouped(question.shape, keys, place))
+        batch.asked.table = batch._table()
+        return batch
+
+    def _table(self) -> str:
+        """Return the table from which others are joined, where what is read says it today."""
         chain = self.question.shape.query.chain
-        if self.question.joined and not any(link.name == "select_from" for link in chain):
-            table = self.asked.module.source.segment(self.aggregate.table.node)
-            given = {one.name: getattr(self.asked, one.name) for one in fields(self.asked)}
-            self.asked = _Joined(**given, table=table)
+        if not self.question.joined or any(link.name == "select_from" for link in chain):
+            return ""
+        return self.asked.module.source.segment(self.aggregate.table.node)
 
     @property
     def aggregate(self) -> Aggregate:
@@ -177,15 +215,9 @@ class Batch:
 
     def value(self) -> str:
         """Return the expression: a dictionary, or for existence a set."""
-        asked, key = self.asked, f"{self.asked.entity}.{self.key}"
         if self.aggregate.kind is Kind.EXISTS:
-            sent = asked.sent(key, ".distinct()", rows=False)
-            if asked.is_query:
-                return f"{{{self.key} for ({self.key},) in {sent}}}"
-            return f"set({sent})"
-        sent = asked.sent(f"{key}, {self._computed()}", f".group_by({key})")
-        sent = f"({sent})" if asked.query.is_async else sent
-        return f"dict({sent}.all())"
+            return self.asked.distinct()
+        return self.asked.grouped(self._computed())
 
     def _computed(self) -> str:
         """Return the aggregate as it is written, or ``func.count()``."""
@@ -210,13 +242,43 @@ class Batch:
 
 
 @dataclass
-class _Joined(Statement):
-    """A statement that says from which *table* others are joined."""
+class Grouped(Statement):
+    """A statement that reads a key and what is computed, of the rows of *table* and others.
+
+    *named_entity* is the class that has the key, where the query for one key does not name it.
+    """
 
     table: str = ""
+    named_entity: str = ""
+
+    @property
+    def entity(self) -> str:
+        """The class that has the key, as it is written."""
+        return self.named_entity or super().entity
+
+    @property
+    def column(self) -> str:
+        """The column of the key, as it is written."""
+        return f"{self.entity}.{self.shape.key.column.attribute}"
+
+    def grouped(self, computed: str) -> str:
+        """Return a dictionary from key to what is *computed* of its rows."""
+        sent = self.sent(f"{self.column}, {computed}", f".group_by({self.column})")
+        return f"dict({f'({sent})' if self.query.is_async else sent}.all())"
+
+    def distinct(self) -> str:
+        """Return the set of the keys that have rows."""
+        sent, name = (
+            self.sent(self.column, ".distinct()", rows=False),
+            self.shape.key.column.attribute,
+        )
+        return f"{{{name} for ({name},) in {sent}}}" if self.is_query else f"set({sent})"
 
     def _start(self, read: str) -> str:
-        return f"{super()._start(read)}.select_from({self.table})"
+        start = super()._start(read)
+        if self.is_query and self.query.session is None:  # M.query reads whole objects
+            start += f".with_entities({read})"
+        return f"{start}.select_from({self.table})" if self.table else start
 
 
 # --- What asks in the loop ---
@@ -235,7 +297,8 @@ class LookUp:
         """Return what asks, and the text that takes its place."""
         plan = self.plan
         if plan.use.aggregate.kind is Kind.EXISTS:
-            return self._membership()
+            key = flat_text_of(self.module, plan.key.given, Where.OPERAND)
+            return membership(self.module, plan.node, key, self.name, negated=plan.use.negated)
         key = flat_text_of(self.module, plan.key.given)
         return plan.node, f"{self.name}.get({key}{self._default()})"
 
@@ -261,16 +324,6 @@ class LookUp:
             self.imports.add(found[1])
         return found[0]
 
-    def _membership(self) -> tuple[ast.expr, str]:
-        """Return what asks whether there are rows, with a ``not`` before it, and what does now."""
-        node, negated = self.plan.node, self.plan.use.negated
-        parent = self.module.parents.get(node)
-        if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
-            node, negated, parent = parent, not negated, self.module.parents.get(parent)
-        key = flat_text_of(self.module, self.plan.key.given, Where.OPERAND)
-        text = f"{key} {'not in' if negated else 'in'} {self.name}"
-        return node, f"({text})" if isinstance(parent, LOOSE) else text
-
     def reads(self) -> Iterator[Edit]:
         """Yield the edits of comparisons with None of what is a truth value now."""
         for truth in self.plan.use.reads:
@@ -280,3 +333,14 @@ class LookUp:
                 around = self.module.parents.get(truth.node)
                 is_loose = truth.negated and isinstance(around, LOOSE)
                 yield Edit(*self.module.source.span(truth.node), f"({text})" if is_loose else text)
+
+
+def membership(
+    module: Module, node: ast.expr, key: str, name: str, *, negated: bool
+) -> tuple[ast.expr, str]:
+    """Return what asks whether there are rows, with a ``not`` before it, and what does now."""
+    parent = module.parents.get(node)
+    if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
+        node, negated, parent = parent, not negated, module.parents.get(parent)
+    text = f"{key} {'not in' if negated else 'in'} {name}"
+    return node, f"({text})" if isinstance(parent, LOOSE) else text

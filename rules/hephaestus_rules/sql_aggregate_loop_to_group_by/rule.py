@@ -23,6 +23,12 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import (
     default_of,
     number_of,
 )
+from hephaestus_rules.sql_aggregate_loop_to_group_by.related import (
+    Related,
+    preconditions_of,
+    related_in_loops,
+    rewritten_related,
+)
 from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import Plan, rewritten
 from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import Question, question_of
 from hephaestus_rules.sql_aggregate_loop_to_group_by.uses import Use, use_of
@@ -51,6 +57,7 @@ def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
     """Yield every aggregate that a loop asks for each item, or why it has to."""
     found = [(_here(use, loop), loop) for use, loop in uses_in_loops(module)]
     found += [(_away(counted, loop), loop) for counted, loop in counted_in_loops(module)]
+    found += [(_related(node, one), loop) for node, loop, one in related_in_loops(module)]
     for finding, loop in found:
         around = set(module.ancestors(loop.node))
         outer = [one.change for one, other in found if other.node in around and one.change]
@@ -77,6 +84,17 @@ def _away(counted: Counted, loop: Loop) -> Finding:
     if isinstance(planned, Refusal):
         return refuse(asked.whole, planned.code, planned.message)
     return _finding(planned, partial(rewritten_away, planned, asked, parameter))
+
+
+def _related(node: ast.expr, found: Related | Refusal) -> Finding:
+    known = preconditions_of(found) if isinstance(found, Related) else found
+    if isinstance(found, Refusal) or isinstance(known, Refusal):
+        refusal = found if isinstance(found, Refusal) else known
+        assert isinstance(refusal, Refusal)
+        return refuse(node, refusal.code, refusal.message)
+    items, preconditions = known
+    change = partial(rewritten_related, found, items)
+    return Finding(node, MESSAGES[found.kind], Safety.SAFE, preconditions, change=change)
 
 
 def _finding(plan: Plan, change: Callable[[], Change]) -> Finding:
