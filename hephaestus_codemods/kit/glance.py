@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FOR: Final = re.compile(rb"\bfor\b[^\n#]*?\bin\b")
 #: How far a comprehension may reach before and behind its ``for``.
@@ -39,6 +39,36 @@ RELATES: Final = re.compile(
 )
 
 
+#: Told when some file imports SQLAlchemy, or what is built on it.
+USES_SQLALCHEMY: Final = b"import sqlalchemy"
+IMPORTS: Final = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
+ON_SQLALCHEMY: Final = frozenset(
+    b"sqlalchemy sqlmodel flask_sqlalchemy fastapi_sqlalchemy gino flask_appbuilder".split()
+)
+
+
+def sqlalchemy_used(raw: bytes) -> Iterator[bytes]:
+    """Tell whether the file imports SQLAlchemy, or what is built on it."""
+    if b"sql" in raw and not ON_SQLALCHEMY.isdisjoint(IMPORTS.findall(raw)):
+        yield USES_SQLALCHEMY
+
+
+def imports(*modules: str) -> Callable[[bytes], Iterator[bytes]]:
+    """Return what tells which of *modules* a file imports."""
+    wanted = frozenset(one.encode() for one in modules)
+
+    def told(raw: bytes) -> Iterator[bytes]:
+        if any(one in raw for one in wanted):
+            yield from wanted & {*IMPORTS.findall(raw)}
+
+    return told
+
+
+def is_told(raw: bytes, names: frozenset[bytes]) -> bool:
+    """Say whether some file told anything: any file is worth it then."""
+    return bool(names)
+
+
 @cache
 def _end_of_block(indent: int) -> re.Pattern[bytes]:
     """Return what ends a block whose header is indented by *indent*."""
@@ -63,7 +93,8 @@ def loops(raw: bytes) -> Iterator[bytes]:
 
 
 def names_that_ask(raw: bytes) -> Iterator[bytes]:
-    """Yield the names of short functions in which something is asked."""
+    """Tell the names of short functions in which something is asked, and that SQLAlchemy is."""
+    yield from sqlalchemy_used(raw)
     if ASKS.search(raw) is None:
         return
     starts = [*DEFINES.finditer(raw)]
@@ -76,6 +107,8 @@ def names_that_ask(raw: bytes) -> Iterator[bytes]:
 
 def may_ask_in_a_loop(raw: bytes, names: frozenset[bytes]) -> bool:
     """Say whether a loop may ask, by itself or through one of the functions *names*."""
+    if USES_SQLALCHEMY not in names:
+        return False
     plain, common = names - COMMON, names & COMMON
     for text in loops(raw):
         if ASKS.search(text) or not plain.isdisjoint(CALLED.findall(text)):
@@ -86,7 +119,7 @@ def may_ask_in_a_loop(raw: bytes, names: frozenset[bytes]) -> bool:
 
 
 def relationships(raw: bytes) -> Iterator[bytes]:
-    """Yield the names of relationships that models define."""
+    """Tell the names of relationships that models define."""
     if b"elationship" in raw or b"Mapped[" in raw:
         for found in RELATES.finditer(raw):
             yield found[1] or found[2]

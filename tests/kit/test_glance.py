@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hephaestus_codemods.kit.glance import (
+    USES_SQLALCHEMY,
+    imports,
     loops,
     may_ask_in_a_loop,
     may_touch,
@@ -12,6 +14,7 @@ from hephaestus_codemods.kit.glance import (
     relationships,
 )
 
+NAMES = frozenset({b"get_user", b"get", USES_SQLALCHEMY})
 ASKED = {
     "a query in a block": "for x in xs:\n    if x:\n        db.query(X).first()\n",
     "a look-up by key": "for x in xs:\n    db.get(User, x)\n",
@@ -28,7 +31,7 @@ ASKED = {
 @pytest.mark.parametrize("text", ASKED.values(), ids=ASKED.keys())
 def test_a_loop_that_may_ask_is_worth_parsing(text: str) -> None:
     """The query may stand in the loop, or in a function that it calls."""
-    assert may_ask_in_a_loop(text.encode(), frozenset({b"get_user", b"get"}))
+    assert may_ask_in_a_loop(text.encode(), NAMES)
 
 
 QUIET = {
@@ -43,7 +46,7 @@ QUIET = {
 @pytest.mark.parametrize("text", QUIET.values(), ids=QUIET.keys())
 def test_a_loop_that_asks_nothing_is_not(text: str) -> None:
     """Most files are passed over without being parsed."""
-    assert not may_ask_in_a_loop(text.encode(), frozenset({b"get_user", b"get"}))
+    assert not may_ask_in_a_loop(text.encode(), NAMES)
 
 
 def test_a_loop_ends_where_its_block_does() -> None:
@@ -79,3 +82,17 @@ def test_relationships_are_touched_where_something_is_asked() -> None:
     )
     assert not may_touch(b"for o in os:\n    o.items\n", names)
     assert not may_touch(b"for o in db.query(O).all():\n    o.name\n", names)
+
+
+def test_nothing_is_worth_it_where_no_file_imports_the_library() -> None:
+    """A project without SQLAlchemy is passed over whole."""
+    assert not may_ask_in_a_loop(b"for x in xs:\n    x.query.all()\n", frozenset({b"all"}))
+    told = {*names_that_ask(b"from sqlalchemy.orm import Session\n")}
+    assert told == {USES_SQLALCHEMY}
+
+
+def test_imported_modules_are_told() -> None:
+    """By the first part of their name."""
+    tell = imports("redis", "aioredis")
+    assert {*tell(b"import os\nfrom redis.asyncio import Redis\n")} == {b"redis"}
+    assert {*tell(b"# redis\nimport os\n")} == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.glance import imports, is_told
 from hephaestus_codemods.rule import Option, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.redis_roundtrip_collapse.counters import find_counter
 from hephaestus_rules.redis_roundtrip_collapse.expiry import find_expiry
@@ -71,6 +72,8 @@ RULE = Rule(
         (b"redis", b"Redis", b"cache", b"Cache", b"client"),
         (b"expire(", b"exists(", b".delete(", b".unlink(", b".set(", b"setex(", b".hmset("),
     ),
+    tell=imports("redis", "aioredis", "flask_redis", "django_redis", "fakeredis"),
+    worth=is_told,
     tasks=(Task.CACHE,),
     safety=Safety.SAFE,
     options=(TTL, DEPRECATED),

@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.glance import is_told, sqlalchemy_used
 from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.rule import Change, Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_exists_over_count import edits
@@ -209,8 +210,13 @@ RULE = Rule(
     find=find,
     needles=(
         (b"sqlalchemy", b"sqlmodel", b".query"),
-        (b".count()", b".all()", b".first()", b".fetch", b".scalar", b".one"),
+        (
+            *(b".count()", b".all()", b".first()", b".fetchall()", b".fetchone()"),
+            *(b".scalar(", b".scalar_one", b".one()", b".one_or_none()"),
+        ),
     ),
+    tell=sqlalchemy_used,
+    worth=is_told,
     tasks=(Task.API,),
     safety=Safety.REVIEW,
 )
