@@ -156,7 +156,7 @@ def test_the_same_whatever_the_rows_and_keys(title, bench):
 MANY = {
     "users": [{"id": key, "name": NAMES[key], "active": True} for key in IDS],
     "posts": [
-        {"id": n, "author_id": n % 5 + 1, "editor_id": (n + 2) % 5 + 1, "title": "b"}
+        {"id": n, "author_id": n % 5 + 1, "editor_id": (n + 2) % 5 + 1, "title": "c"}
         for n in range(1, 21)
     ],
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.loops import MUTATORS
 from hephaestus_codemods.project.callgraph import argument_for, resolve
 from hephaestus_codemods.project.effects import Effect, EffectKind
 from hephaestus_codemods.project.effects.own import of_callee
 from hephaestus_codemods.project.effects.summary import summary_of
+from hephaestus_codemods.project.queries import SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,28 +37,35 @@ PLAIN: Final = frozenset(
     match search fullmatch group groups groupdict sub findall
     is_ is_not isnot in_ not_in notin_ asc desc label like ilike contains has op between
     put_nowait""".split()
-) | (MUTATORS - WRITING)
+) | {"append", "appendleft", "extend", "setdefault", "pop", "popitem", "popleft", "discard", "sort"}
 
 
 def unknown_in(module: Module, call: ast.Call) -> str | None:
     """Return what *call* runs that is not known and may write, or None.
 
-    What a function of the project calls counts when its name says that it writes.
+    A library knows nothing of the project's tables unless it is given a session, or an object of a
+    mapped class. What a function of the project calls counts when its name says that it writes.
     """
-    for library in resolve(module, call).libraries:
+    found, name = resolve(module, call), " ".join(ast.unparse(call.func).split())
+    if found.unknown is not None and not _is_plain(call):
+        return name
+    given = [*call.args, *(one.value for one in call.keywords)]
+    gets_session = any(module.kind(one) in SESSIONS for one in given)
+    if gets_session and (found.unknown is not None or found.libraries):
+        return name
+    for library in found.libraries:
         # An object that is known to be mapped, but not to have this method of its own.
         if library.startswith(ORMS) and library.rpartition(".")[2] in WRITING:
-            return ast.unparse(call.func)
+            return name
     for effect in effects_of(module, call):
-        if effect.kind is not EffectKind.UNKNOWN:
-            continue
-        name = effect.runs.rpartition(".")[2]
-        is_method = "." in effect.runs
-        if is_method and name in PLAIN:
-            continue
-        if not effect.far or name in WRITING:
+        is_unknown = effect.kind is EffectKind.UNKNOWN and effect.far > 0
+        if is_unknown and effect.runs.rpartition(".")[2] in WRITING:
             return effect.runs
     return None
+
+
+def _is_plain(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in PLAIN
 
 
 def effects_of(module: Module, call: ast.Call) -> Iterator[Effect]:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.bindings import block_of
-from hephaestus_codemods.kit.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
+from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.project.queries import Form, Gives, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.sql_select_loop_to_batch.apart import apart
