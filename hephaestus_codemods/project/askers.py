@@ -37,6 +37,27 @@ class Asker:
         return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
 
 
+def may_ask(module: Module, call: ast.Call) -> bool:
+    """Say whether a function of the name that is called asks, as far as its text shows."""
+    func = call.func
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", None)
+    return name in module.project.asking_names or name in _other_names(module)
+
+
+def _other_names(module: Module) -> frozenset[str]:
+    """Return the names under which this file imports functions that ask."""
+    if _other_names not in module.memo:
+        module.memo[_other_names] = frozenset(
+            alias.asname
+            for node in module.nodes
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if alias.asname and alias.name in module.project.asking_names
+        )
+    found: frozenset[str] = module.memo[_other_names]
+    return found
+
+
 def asker_of(
     module: Module,
     node: ast.AST,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hephaestus_codemods.project.answers import Answers
 from hephaestus_codemods.project.classes import Bases, bases_of, property_names
+from hephaestus_codemods.project.glance import names_that_ask
 from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.layout import Layout, is_test
 from hephaestus_codemods.project.models import Model, model_of
@@ -306,6 +307,12 @@ class Project:
             return None
 
     @cached_property
+    def asking_names(self) -> frozenset[str]:
+        """The names of short functions in which SQLAlchemy may be asked, by their text."""
+        found = {name for _, raw in self.sources() for name in names_that_ask(raw)}
+        return frozenset(name.decode() for name in found)
+
+    @cached_property
     def bases(self) -> Bases:
         """Which files derive classes, by the names of what they derive from."""
         return bases_of(self)
@@ -347,6 +354,8 @@ class Project:
         changed = Project(Overlay(self.view, path, raw))
         changed._reads = {p: read for p, read in self._reads.items() if p != path}
         changed._consulted = self._consulted
+        if "asking_names" in self.__dict__:
+            changed.__dict__["asking_names"] = self.asking_names
         if path in self.view.paths:
             changed.layout = self.layout
         return changed

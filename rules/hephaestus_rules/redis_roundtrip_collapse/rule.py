@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.glance import imports, is_told
+from hephaestus_codemods.project.glance import imports, is_told
 from hephaestus_codemods.rule import Option, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.redis_roundtrip_collapse.counters import find_counter
 from hephaestus_rules.redis_roundtrip_collapse.expiry import find_expiry

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.breaking import broken
 from hephaestus_codemods.kit.expressions import comments_in
-from hephaestus_codemods.kit.loops import Loop, loop_around
+from hephaestus_codemods.kit.loops import Loop, calls_in_loops
 from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project.aggregates import Kind
-from hephaestus_codemods.project.askers import asker_of
+from hephaestus_codemods.project.askers import asker_of, may_ask
 from hephaestus_codemods.project.callgraph import resolve
 from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.rule import CannotEdit, Change, Refusal
@@ -57,9 +57,10 @@ class Counted:
 def counted_in_loops(module: Module) -> list[tuple[Counted, Loop]]:
     """Return the calls in loops, given something that changes, of functions that only count."""
     found: list[tuple[Counted, Loop]] = []
-    for call in module.calls:
-        loop = loop_around(module, call)
-        if loop is None or not any(loop.varies(one) for one in given_to(call)):
+    for call, loop in calls_in_loops(module):
+        if not isinstance(call, ast.Call) or not may_ask(module, call):
+            continue
+        if not any(loop.varies(one) for one in given_to(call)):
             continue
         if query_of(module, call) is not None:
             continue

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.aggregates import Aggregate, Kind
+from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.sql_aggregate_loop_to_group_by.away import (

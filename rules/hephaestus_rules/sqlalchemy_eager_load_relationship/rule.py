@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.kit.glance import may_touch, relationships
+from hephaestus_codemods.project.glance import may_touch, relationships
 from hephaestus_codemods.rule import Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_eager_load_relationship.origins import Loaded, loops_over_objects
 from hephaestus_rules.sqlalchemy_eager_load_relationship.refusals import refusal_of

@@ -6,8 +6,8 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.glance import is_told, sqlalchemy_used
 from hephaestus_codemods.kit.names import name_for
+from hephaestus_codemods.project.glance import is_told, sqlalchemy_used
 from hephaestus_codemods.rule import Change, Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_exists_over_count import edits
 from hephaestus_rules.sqlalchemy_exists_over_count.bound import (

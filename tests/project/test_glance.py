@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hephaestus_codemods.kit.glance import (
+from hephaestus_codemods.project.glance import (
     USES_SQLALCHEMY,
     imports,
     loops,
