@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.rule import Established, Precondition, Refusal
+from hephaestus_rules.sql_select_loop_to_batch.types import compares_exactly
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.aggregates import Aggregate
@@ -37,7 +38,7 @@ class Number(StrEnum):
     """What kind of number an aggregate gives."""
 
     INT = "int"
-    """A whole number, in every database."""
+    """A whole number; MySQL makes a decimal number of a sum."""
 
     DECIMAL = "Decimal"
     """A decimal number; in PostgreSQL also for sums of BIGINT and means of whole numbers."""
@@ -76,25 +77,30 @@ def _is_arithmetic(aggregate: Aggregate) -> bool:
 
 def default_of(aggregate: Aggregate) -> Default | Refusal:
     """Return what ``coalesce(…, 0)`` gives where there are no rows."""
-    module = aggregate.query.module
-    given, number = aggregate.default, number_of(aggregate)
-    is_zero = isinstance(given, ast.Constant) and type(given.value) in (int, float)
-    if not is_zero or getattr(given, "value", None) != 0 or number is None:
+    module, number = aggregate.query.module, number_of(aggregate)
+    if number is None or not _is_zero(aggregate, number):
         message = "which type coalesce() gives for no rows cannot be seen"
         return Refusal("default-type", message)
     name = "no rows give what coalesce() gives for none"
-    if number is Number.INT:
-        if type(getattr(given, "value", None)) is not int:
-            return Refusal("default-type", "coalesce() makes a float of whole numbers")
+    exact = compares_exactly(module)
+    if number is Number.INT and (aggregate.name != "sum" or exact):
         return Default(number, Precondition(name, Established.PROVED, "a whole number"))
     if any(module.project.target.has(one, module.path) for one in POSTGRESQL):
         detail = f"PostgreSQL gives a {number}"
         return Default(number, Precondition(name, Established.PROVED, detail))
-    if not aggregate.columns[0].type_name or aggregate.name == "avg" or _is_big(aggregate):
+    if aggregate.name == "avg" or exact is False or _is_big(aggregate):
         message = "whether no rows give an int or a Decimal depends on the database"
         return Refusal("default-type", message)
-    detail = f"a {number}; SQLite may give another one that is equal"
+    detail = f"a {number}; other databases may give another one that is equal"
     return Default(number, Precondition(name, Established.ASSUMED, detail))
+
+
+def _is_zero(aggregate: Aggregate, number: Number) -> bool:
+    """Say whether the default is a 0 that does not change what kind of number comes out."""
+    given = aggregate.default
+    if not isinstance(given, ast.Constant) or given.value != 0:
+        return False
+    return type(given.value) is int or (type(given.value) is float and number is Number.FLOAT)
 
 
 def _is_big(aggregate: Aggregate) -> bool:

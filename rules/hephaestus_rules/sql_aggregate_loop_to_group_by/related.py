@@ -75,7 +75,9 @@ def related_in_loops(module: Module) -> Iterator[tuple[ast.expr, Loop, Related |
                 relationship = _relationship(loaded, node)
                 is_query = relationship is not None and relationship.lazy == DYNAMIC
                 asked = _asked(module, node, is_query=is_query)
-                if loop is not None and relationship is not None and asked is not None:
+                if loop is None or relationship is None or asked is None:
+                    continue
+                if _is_collection(loaded, relationship, asked[0]):
                     found = _found(loaded, loop, name, relationship, asked)
                     yield asked[0], loop, found
 
@@ -103,6 +105,14 @@ def _relationship(loaded: Loaded, node: ast.Attribute) -> Relationship | None:
     if relationship is None or (relationship.attribute,) in eager_in(loaded):
         return None
     return relationship if relationship.lazy in (*WAITING, DYNAMIC) else None
+
+
+def _is_collection(loaded: Loaded, relationship: Relationship, asked: ast.expr) -> bool:
+    """Say whether many belong to one: it says so, it is counted, or the foreign key says so."""
+    if relationship.is_collection is not None:
+        return relationship.is_collection
+    is_counted = any(isinstance(one, ast.Call) for one in ast.walk(asked))
+    return is_counted or not isinstance(_key(loaded, relationship), Refusal)
 
 
 def _asked(
@@ -168,12 +178,9 @@ def _found(
 
 def _key(loaded: Loaded, relationship: Relationship) -> tuple[Model, Column, Column] | Refusal:
     """Return the class in the collection, its foreign key, and the column that this names."""
-    model, unclear = (
-        loaded.model,
-        Refusal(
-            "relationship", f"by which column {relationship.attribute} belongs to it cannot be seen"
-        ),
-    )
+    model = loaded.model
+    message = f"by which column {relationship.attribute} belongs to it cannot be seen"
+    unclear = Refusal("relationship", message)
     target = target_of(loaded.module, model, relationship)
     if target is None or target == model or relationship.is_collection is False:
         return unclear
