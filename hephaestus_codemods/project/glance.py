@@ -41,27 +41,30 @@ RELATES: Final = re.compile(
 
 #: Told when some file imports SQLAlchemy, or what is built on it.
 USES_SQLALCHEMY: Final = b"import sqlalchemy"
-IMPORTS: Final = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
-ON_SQLALCHEMY: Final = frozenset(
-    b"sqlalchemy sqlmodel flask_sqlalchemy fastapi_sqlalchemy gino flask_appbuilder".split()
-)
-
-
-def sqlalchemy_used(raw: bytes) -> Iterator[bytes]:
-    """Tell whether the file imports SQLAlchemy, or what is built on it."""
-    if b"sql" in raw and not ON_SQLALCHEMY.isdisjoint(IMPORTS.findall(raw)):
-        yield USES_SQLALCHEMY
+ON_SQLALCHEMY: Final = ("sqlalchemy", "sqlmodel", "flask_sqlalchemy", "flask_appbuilder")
 
 
 def imports(*modules: str) -> Callable[[bytes], Iterator[bytes]]:
     """Return what tells which of *modules* a file imports."""
-    wanted = frozenset(one.encode() for one in modules)
+    any_of = "|".join(modules).encode()
+    statement = re.compile(
+        rb"^(?:\xef\xbb\xbf)?[ \t]*(?:import|from)[ \t]+(" + any_of + rb")\b", re.MULTILINE
+    )
 
     def told(raw: bytes) -> Iterator[bytes]:
-        if any(one in raw for one in wanted):
-            yield from wanted & {*IMPORTS.findall(raw)}
+        for found in statement.finditer(raw):
+            yield found[1]
 
     return told
+
+
+_on_sqlalchemy: Final = imports(*ON_SQLALCHEMY)
+
+
+def sqlalchemy_used(raw: bytes) -> Iterator[bytes]:
+    """Tell whether the file imports SQLAlchemy, or what is built on it."""
+    if b"sql" in raw and next(_on_sqlalchemy(raw), None) is not None:
+        yield USES_SQLALCHEMY
 
 
 def is_told(raw: bytes, names: frozenset[bytes]) -> bool:
