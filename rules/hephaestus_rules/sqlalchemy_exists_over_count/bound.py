@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.names import is_free
 from hephaestus_codemods.kit.words import plural
+from hephaestus_codemods.project.variables import binding_of, reads_of
 from hephaestus_codemods.rule import CannotEdit, Edit
 from hephaestus_rules.sqlalchemy_exists_over_count.edits import keep_comments
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
-from hephaestus_rules.sqlalchemy_exists_over_count.origins import binding_of, reads_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
     Truth,
     is_in_f_string,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
+from hephaestus_codemods.project.variables import binding_at, reads_of
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     QUERIES,
     SELECTS,
@@ -15,11 +16,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     Link,
     count_in,
 )
-from hephaestus_rules.sqlalchemy_exists_over_count.origins import (
-    binding_at,
-    origin_of,
-    reads_of,
-)
+from hephaestus_rules.sqlalchemy_exists_over_count.origins import origin_of
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module

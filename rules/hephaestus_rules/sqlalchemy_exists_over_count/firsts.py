@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.expressions import is_pure
 from hephaestus_codemods.kit.layout import line_start
+from hephaestus_codemods.project.variables import binding_of, reads_of
 from hephaestus_codemods.rule import CannotEdit, Change, Edit
 from hephaestus_rules.sqlalchemy_exists_over_count.bound import length_of
 from hephaestus_rules.sqlalchemy_exists_over_count.edits import dot_of, is_lined, keep_comments
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
-from hephaestus_rules.sqlalchemy_exists_over_count.origins import binding_of, reads_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import truth_of_list, truth_of_number
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.infer import class_named, has_member
+from hephaestus_codemods.project.variables import binding_at, reads_of
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     CONDITIONS,
@@ -22,7 +23,6 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.counts import counted_of
 from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives
-from hephaestus_rules.sqlalchemy_exists_over_count.origins import binding_at, reads_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uniqueness import at_most_one
 
 if TYPE_CHECKING:

@@ -6,18 +6,16 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hephaestus_codemods.project.infer import reaching
-from hephaestus_codemods.project.nodes import Function, walk
 from hephaestus_codemods.project.scopes import Binding, BindingKind
+from hephaestus_codemods.project.variables import bindings_of
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from hephaestus_codemods.project.module import Module
 
 ASSIGNED = (BindingKind.ASSIGN, BindingKind.ANNOTATED)
-LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,92 +82,3 @@ def _of_variable(
         sources |= dict.fromkeys(found[0])
         links |= dict.fromkeys(found[1])
     return tuple(sources), tuple(links)
-
-
-def bindings_of(module: Module, node: ast.Name) -> tuple[Binding, ...] | None:
-    """Return what may have bound the local variable *node* when it is read here."""
-    found = module.scopes.lookup(node.id, node)
-    if found is None or not isinstance(found[0], Function):
-        return None
-    scope, bindings = found
-    if module.scopes.scope(node) is not scope or _is_in_loop(module, node):
-        return tuple(bindings)
-    return tuple(one for one in bindings if _line(one.node) <= node.lineno)
-
-
-def _is_in_loop(module: Module, node: ast.AST) -> bool:
-    for around in module.ancestors(node):
-        if isinstance(around, LOOPS):
-            return True
-        if isinstance(around, Function):
-            return False
-    return False
-
-
-def _line(node: ast.AST) -> int:
-    return getattr(node, "lineno", 0)
-
-
-def binding_at(module: Module, node: ast.Name) -> Binding | None:
-    """Return the assignment that surely gave the local variable *node* its value."""
-    found = module.scopes.lookup(node.id, node)
-    if found is None or not isinstance(found[0], Function):
-        return None
-    scope, bindings = found
-    if module.scopes.scope(node) is not scope or not all(map(_is_plain, bindings)):
-        return None
-    return bindings[0] if len(bindings) == 1 else reaching(module, node, scope, bindings)
-
-
-def _is_plain(binding: Binding) -> bool:
-    """Say whether *binding* is ``x = value``."""
-    is_assigned = binding.kind is BindingKind.ASSIGN and binding.path == ()
-    return is_assigned and isinstance(binding.node, ast.Assign)
-
-
-def binding_of(module: Module, value: ast.expr) -> Binding | None:
-    """Return the assignment of *value* to a local variable that is only ever assigned so."""
-    parent = module.parents.get(value)
-    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
-        return None
-    target = parent.targets[0]
-    found = module.scopes.lookup(target.id, target) if isinstance(target, ast.Name) else None
-    if found is None or not isinstance(found[0], Function) or not all(map(_is_plain, found[1])):
-        return None
-    return next((one for one in found[1] if one.node is parent), None)
-
-
-def reads_of(module: Module, binding: Binding) -> tuple[ast.Name, ...] | None:
-    """Return the reads that see *binding*; None when one may, or stands in a closure."""
-    scope = module.scopes.scope(binding.node)
-    if not isinstance(scope, Function) or _escapes(module, scope):
-        return None
-    reads: list[ast.Name] = []
-    for node in _names(scope, binding.name):
-        found = module.scopes.lookup(binding.name, node)
-        if found is None or binding not in found[1]:
-            continue
-        if module.scopes.scope(node) is not scope:
-            return None
-        if not isinstance(node.ctx, ast.Load):
-            continue
-        seen = binding_at(module, node)
-        if seen is None:
-            return None
-        if seen is binding:
-            reads.append(node)
-    return tuple(reads)
-
-
-def _names(scope: ast.AST, name: str) -> Iterable[ast.Name]:
-    return (one for one in walk(scope)[0] if isinstance(one, ast.Name) and one.id == name)
-
-
-def _escapes(module: Module, scope: ast.AST) -> bool:
-    """Say whether ``locals()`` or ``exec()`` may read a variable of the function."""
-    return any(
-        isinstance(one, ast.Call)
-        and isinstance(one.func, ast.Name)
-        and one.func.id in ("locals", "vars", "eval", "exec")
-        for one in walk(scope)[0]
-    )

@@ -10,8 +10,8 @@ from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.infer import has_member, is_subclass, lineage, value
 from hephaestus_codemods.project.values import Class, Instance, Library
+from hephaestus_codemods.project.variables import bindings_of
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import is_inline
-from hephaestus_rules.sqlalchemy_exists_over_count.origins import bindings_of
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
