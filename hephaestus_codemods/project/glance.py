@@ -6,7 +6,7 @@ Everything here errs on one side only: a file that is passed over keeps its code
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def names_that_ask(raw: bytes) -> Iterator[bytes]:
             yield one[1]
 
 
+@lru_cache(maxsize=2)  # several rules ask it of one file, one after the other
 def may_ask_in_a_loop(raw: bytes, names: frozenset[bytes]) -> bool:
     """Say whether a loop may ask, by itself or through one of the functions *names*."""
     if USES_SQLALCHEMY not in names:
