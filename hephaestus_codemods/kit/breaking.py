@@ -89,9 +89,6 @@ class _Page:
         operators = _before(text, OPERATOR)
         if operators:
             return self._lines(_cut(text, operators), deep)
-        calls = _calls(text)
-        if len(calls) > 1:
-            return self._lines(_cut(text, calls), deep)
         return self._line(text, deep)
 
     def _lines(self, parts: list[str], deep: int) -> str:
@@ -107,6 +104,9 @@ class _Page:
     def _line(self, text: str, deep: int) -> str:
         if self.column + deep + len(text) <= self.width:
             return " " * deep + text
+        calls = _calls(text)
+        if len(calls) > 1:
+            return self._lines(_cut(text, calls), deep)
         return " " * deep + self.at_brackets(text, deep, 0)
 
     def at_brackets(self, text: str, deep: int, used: int) -> str:

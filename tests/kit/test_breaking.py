@@ -56,6 +56,18 @@ CASES = {
         "    for user in session.scalars(select(User).where(User.id.in_(identifiers)))\n"
         "}",
     ),
+    "a chain in a clause is taken apart": (
+        "author_ids = ",
+        4,
+        "{author_id for (author_id,) in session.query(Post.author_id)"
+        ".filter(Post.author_id.in_(user_ids)).distinct()}",
+        "{\n"
+        "    author_id\n"
+        "    for (author_id,) in session.query(Post.author_id)\n"
+        "    .filter(Post.author_id.in_(user_ids))\n"
+        "    .distinct()\n"
+        "}",
+    ),
     "arguments get a line each, with a comma": (
         "users = ",
         4,
