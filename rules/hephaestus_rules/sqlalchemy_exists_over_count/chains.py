@@ -13,6 +13,7 @@ from hephaestus_codemods.project.values import Class
 if TYPE_CHECKING:
     from hephaestus_codemods.project.models import Column, Model
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.queries import Link
 
 QUERIES: Final = frozenset({kinds.QUERY, "flask_sqlalchemy.Query", "flask_sqlalchemy.BaseQuery"})
 SELECTS: Final = frozenset({"sqlalchemy.select", "sqlmodel.select"})
@@ -34,14 +35,6 @@ LOADERS: Final = frozenset(
         *("raiseload", "load_only", "defer", "undefer", "undefer_group"),
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One call of a method in a chain."""
-
-    name: str
-    call: ast.Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     Entity,
-    Link,
     column_at,
     count_in,
     is_outer,
@@ -19,6 +18,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.queries import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
 
 UNCLEAR: Final = Refusal(

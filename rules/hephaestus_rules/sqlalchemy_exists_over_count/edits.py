@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.queries import Link
     from hephaestus_codemods.project.source import Source
-    from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
     from hephaestus_rules.sqlalchemy_exists_over_count.uses import Truth
 

@@ -13,13 +13,13 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     QUERIES,
     SELECTS,
     SESSIONS,
-    Link,
     count_in,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.origins import origin_of
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.queries import Link
 
 #: Methods of a session that send a select and give a result.
 SENDING: Final = frozenset({"execute", "scalars", "exec"})

@@ -13,7 +13,6 @@ from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     CONDITIONS,
     JOINS,
     Entity,
-    Link,
     column_at,
     entity_of,
     is_outer,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.models import Model
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.queries import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.firsts import Firsts
 
 #: Drivers of databases that accept no EXISTS among the columns of a SELECT.

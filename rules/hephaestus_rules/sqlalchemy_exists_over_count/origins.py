@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.project.queries import Link
 from hephaestus_codemods.project.scopes import Binding, BindingKind
 from hephaestus_codemods.project.variables import bindings_of
-from hephaestus_rules.sqlalchemy_exists_over_count.chains import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hephaestus_rules.sqlalchemy_exists_over_count.chains import (
     CONDITIONS,
-    Link,
     column_at,
     may_be_table,
     model_at,
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.models import Model
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.queries import Link
     from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch
 
 
