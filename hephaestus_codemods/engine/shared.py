@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hephaestus_codemods.engine.model import FileResult
-    from hephaestus_codemods.engine.planners.apps import App
     from hephaestus_codemods.engine.sheet import Owners, Sheet
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.project.web.apps import App
     from hephaestus_codemods.rule import Addition
 
 Refused = dict[str, Refusal]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.calls import argument
 from hephaestus_codemods.kit.support import PACKAGE
+from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.layout import is_test
 from hephaestus_codemods.project.source import UnreadableSource
+from hephaestus_codemods.project.web import apps as web
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
@@ -17,37 +18,12 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.project.web.apps import App
 
-FASTAPI: Final = frozenset({"fastapi.FastAPI", "fastapi.applications.FastAPI"})
-STARLETTE: Final = frozenset({"starlette.applications.Starlette"})
+#: Classes of applications that start and stop parts with a lifespan.
+FASTAPI: Final = frozenset({kinds.FASTAPI})
+WITH_LIFESPAN: Final = frozenset({kinds.FASTAPI, kinds.APPLICATION})
 MOUNT: Final = frozenset({"starlette.routing.Mount", "fastapi.routing.Mount"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class App:
-    """The call in *module* that makes an application.
-
-    *framework* is the class of the framework; *custom* is the project's own class, if it is one.
-    *target* is what the application is assigned to.
-    """
-
-    module: Module
-    call: ast.Call
-    framework: str
-    custom: ast.ClassDef | None
-    target: ast.expr | None
-
-    @property
-    def text(self) -> str | None:
-        """How the application is called where it is made."""
-        return self.module.source.segment(self.target) if self.target is not None else None
-
-    @property
-    def qualified(self) -> str | None:
-        """The dotted name of a module-level application."""
-        if self.module.function(self.call) is None and isinstance(self.target, ast.Name):
-            return f"{self.module.name}.{self.target.id}"
-        return None
 
 
 def modules_with(project: Project, *needles: bytes) -> Iterator[Module]:
@@ -64,48 +40,8 @@ def modules_with(project: Project, *needles: bytes) -> Iterator[Module]:
 
 
 def apps(project: Project) -> tuple[App, ...]:
-    """Return all applications that the project makes, tests aside."""
-    found = (
-        app_of(module, call)
-        for module in modules_with(project, b"FastAPI", b"Starlette")
-        for call in module.calls
-    )
-    return tuple(app for app in found if app is not None)
-
-
-def app_of(module: Module, call: ast.Call) -> App | None:
-    """Return the application that *call* makes, or None when it makes none."""
-    name = module.qualified_name(call.func)
-    custom = None
-    if name is not None and name not in FASTAPI | STARLETTE:
-        name, custom = _base(module, name)
-    if name not in FASTAPI | STARLETTE:
-        return None
-    assert name is not None
-    return App(module, call, name, custom, _target(module, call))
-
-
-def _base(module: Module, name: str) -> tuple[str | None, ast.ClassDef | None]:
-    """Follow a class of the project to the framework's class that it derives from."""
-    holder, _, last = name.rpartition(".")
-    home = module.project.module(holder, module.path) if holder else None
-    bound = home.scopes.bound(home.tree).get(last, []) if home is not None else []
-    if home is None or len(bound) != 1 or not isinstance(bound[0].node, ast.ClassDef):
-        return None, None
-    found = bound[0].node
-    names = [home.qualified_name(base) for base in found.bases]
-    return next((one for one in names if one in FASTAPI | STARLETTE), None), found
-
-
-def _target(module: Module, call: ast.Call) -> ast.expr | None:
-    parent = module.parents.get(call)
-    if isinstance(parent, ast.Assign) and parent.value is call and len(parent.targets) == 1:
-        target = parent.targets[0]
-    elif isinstance(parent, ast.AnnAssign | ast.NamedExpr) and parent.value is call:
-        target = parent.target
-    else:
-        return None
-    return target if isinstance(target, ast.Name | ast.Attribute) else None
+    """Return all applications of the project that have a lifespan, tests aside."""
+    return tuple(app for app in web.apps(project) if app.framework in WITH_LIFESPAN)
 
 
 def is_app(module: Module, node: ast.expr, app: App) -> bool:

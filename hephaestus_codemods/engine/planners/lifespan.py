@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.engine.planners.apps import (
     FASTAPI,
-    App,
     apps,
     is_app,
     modules_with,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.project import Project
+    from hephaestus_codemods.project.web.apps import App
 
 EVENT_NEEDLES: Final = (b"on_event", b"add_event_handler", b"on_startup", b"on_shutdown")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
