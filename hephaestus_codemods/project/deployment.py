@@ -28,6 +28,11 @@ STARTING: Final = re.compile(
     r"serverless\.(?:ya?ml|json|ts)|template\.ya?ml|zappa_settings\.(?:json|py)|Makefile)$"
 )
 SERVER: Final = re.compile(r"\b(gunicorn|uvicorn|hypercorn|granian|fastapi[\s\"',]+run|uwsgi)\b")
+#: What servers and workers are told to run: ``app.main:app``, ``celery -A app.worker``.
+STARTED: Final = re.compile(
+    r"\b(?:gunicorn|uvicorn|hypercorn|granian|uwsgi)\b.*?[\s\"',]((?:\w+\.)*[A-Za-z_]\w*):[A-Za-z_]\w*|"
+    r"\b(?:celery[\s\"',]+(?:-A|--app)|arq|python3?[\s\"',]+-m)[\s\"',=]+((?:\w+\.)+\w+)"
+)
 WORKERS: Final = re.compile(r"(?:--workers|-w)[\s=\"',]+(\d+)\b|--processes[\s=]+(\d+)\b")
 WEB_CONCURRENCY: Final = re.compile(r"\bWEB_CONCURRENCY\b[\"']?\s*[:=]?\s*[\"']?(\d+)\b")
 REPLICAS: Final = re.compile(r"^\s*(?:replicas|minReplicas|maxReplicas|replicaCount):\s*(\d+)\b")
@@ -128,6 +133,15 @@ class Deployment:
         ]
         found += self._matches(WEB_CONCURRENCY)
         return (*found, *self._gunicorn("workers", int))
+
+    @cached_property
+    def started(self) -> frozenset[str]:
+        """The dotted names of the modules that servers and workers are told to run."""
+        return frozenset(
+            next(filter(None, match.groups()))
+            for _, _, line in self._commands
+            for match in STARTED.finditer(line)
+        )
 
     @cached_property
     def replicas(self) -> tuple[Fact[int], ...]:

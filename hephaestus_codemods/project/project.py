@@ -121,6 +121,7 @@ class Memo:
     summaries: dict[ast.AST, Summary] = field(default_factory=dict)
     callers: dict[tuple[ast.AST, bool], tuple[Use, ...]] = field(default_factory=dict)
     ancestries: dict[str, frozenset[str]] = field(default_factory=dict)
+    roots: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

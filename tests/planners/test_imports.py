@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hephaestus_codemods.engine.planners.imports import plan_imports
 from hephaestus_codemods.engine.splice import splice
+from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.project.project import Project
 from hephaestus_codemods.rule import Import, Refusal
 
@@ -285,6 +286,26 @@ def test_a_package_imports_its_parts_relatively() -> None:
     text = "from .db import engine\n"
     after = "from .db import engine\nfrom .hephaestus_support.db_pool import pool_options\n"
     assert planned(text, SUPPORT, path="app/__init__.py") == after
+
+
+def test_a_package_with_two_names_is_imported_relatively() -> None:
+    """The service calls it `app`, its tests `src.app`: an absolute name would miss one of them."""
+    files = {
+        "src/__init__.py": "",
+        "src/app/__init__.py": "",
+        "src/app/main.py": "",
+        "src/app/db.py": "import os\n",
+        "Procfile": "web: uvicorn app.main:app\n",
+        "tests/test_app.py": "from src.app.main import app\n",
+    }
+    module = Project.from_files(files).module_at("src/app/db.py")
+    wanted = Import(support_module(module, "db_pool"), "pool_options")
+
+    edits = plan_imports(module, [wanted])
+
+    assert not isinstance(edits, Refusal)
+    after = splice(files["src/app/db.py"], edits)
+    assert after == "import os\n\nfrom .hephaestus_support.db_pool import pool_options\n"
 
 
 REFUSED = {

@@ -14,6 +14,15 @@ from hephaestus_codemods.rule import Refusal
 
 BODY = "from . import disabled\n\nX = disabled('x')\n"
 APP = {"app/__init__.py": "", "app/api/__init__.py": "", "app/api/users.py": "X = 1\n"}
+INSIDE = {
+    "Dockerfile": 'CMD ["uvicorn", "app.main:app"]\n',
+    "src/__init__.py": "",
+    "src/app/__init__.py": "",
+    "src/app/main.py": "from .core import db\n",
+    "src/app/core/__init__.py": "",
+    "src/app/core/db.py": "from ..config import x\n",
+    "tests/test_app.py": "from src.app.main import app\n",
+}
 
 PLACES = {
     "a package": ("app/api/users.py", APP, "app/hephaestus_support", "app.hephaestus_support"),
@@ -51,6 +60,29 @@ PLACES = {
         {"app/main.py": "from app.db import x\n", "app/db.py": ""},
         "app/hephaestus_support",
         "app.hephaestus_support",
+    ),
+    "a service that runs inside a folder with __init__.py": (
+        "src/app/core/db.py",
+        INSIDE,
+        "src/app/hephaestus_support",
+        "src.app.hephaestus_support",
+    ),
+    "a file that imports from inside": (
+        "src/app/core/x.py",
+        {**INSIDE, "src/app/core/x.py": "from app.core import db\n"},
+        "src/app/hephaestus_support",
+        "app.hephaestus_support",
+    ),
+    "flat modules beside an __init__.py": (
+        "shop/db.py",
+        {
+            "Procfile": "web: uvicorn main:app\n",
+            "shop/__init__.py": "",
+            "shop/main.py": "import db\n",
+            "shop/db.py": "",
+        },
+        "shop/hephaestus_support",
+        "hephaestus_support",
     ),
     "a package inside a namespace": (
         "corp/shop/db.py",

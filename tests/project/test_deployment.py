@@ -88,3 +88,23 @@ def test_tests_and_binaries_say_nothing() -> None:
 
     assert deployment.images == ()
     assert deployment.web_workers == ()
+
+
+def test_modules_that_commands_start() -> None:
+    """What servers and workers run is named as the service imports it."""
+    deployment = deployment_of(
+        **{
+            "Dockerfile": 'CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0:8000"]\n',
+            "Procfile": "web: gunicorn -b :80 wsgi:app\nworker: celery -A shop.tasks worker\n",
+            "compose.yaml": "command: arq app.worker.WorkerSettings\nurl: http://uvicorn:80/x\n",
+            "run.sh": "python -m app.seed\npython -m pytest\nuvicorn --reload --port 80\n",
+        }
+    )
+
+    assert deployment.started == {
+        "app.main",
+        "wsgi",
+        "shop.tasks",
+        "app.worker.WorkerSettings",
+        "app.seed",
+    }

@@ -19,6 +19,7 @@ from hephaestus_codemods.kit.layout import (
     lines_of,
     start_of,
 )
+from hephaestus_codemods.project.roots import import_roots, root_of_imports
 from hephaestus_codemods.project.scopes import Definition
 from hephaestus_codemods.rule import Edit, Import
 
@@ -251,7 +252,11 @@ def _writes_relative(module: Module) -> bool:
     froms = [node for node in module.tree.body if isinstance(node, ast.ImportFrom)]
     top = module.name.partition(".")[0]
     own = [one for one in froms if not one.level and (one.module or "").partition(".")[0] == top]
-    return any(one.level for one in froms) and not own
+    if any(one.level for one in froms):
+        return not own
+    # Under two names only a relative import finds the same package.
+    roots = import_roots(module.project, module.path)
+    return len(roots) > 1 and root_of_imports(module.project, module.path) is None
 
 
 def _section(module: Module, source: str) -> int:
