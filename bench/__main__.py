@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.commands import commands
+from bench.facts import facts_table
 from bench.measure import run
-from bench.place import WHEEL, Unavailable
+from bench.place import WHEEL, Unavailable, tree
 from bench.promises import promises
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def main() -> int:
     console.print(found)
     console.print(timing_table(measured))
     console.print(promise_table(results))
+    console.print(facts_table(tree()))
     return int(any(one.kept is False for one in results))
 
 
