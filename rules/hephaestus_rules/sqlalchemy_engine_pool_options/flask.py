@@ -9,7 +9,7 @@ from hephaestus_codemods.kit.names import name_for
 from hephaestus_codemods.kit.statements import insert_after
 from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.rule import Change, Finding, Refusal, Safety, refuse
-from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
+from hephaestus_rules.sqlalchemy_engine_pool_options.aside import aside
 from hephaestus_rules.sqlalchemy_engine_pool_options.processes import refusal_of_process
 from hephaestus_rules.sqlalchemy_engine_pool_options.urls import target_of
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.rule import Refusal
-from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
+from hephaestus_rules.sqlalchemy_engine_pool_options.aside import aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.aside import aside
 from hephaestus_rules.sqlalchemy_engine_pool_options.origins import (
     FunctionDef,
     Origin,
@@ -18,20 +19,6 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
 
-#: Folders whose code is no part of a service that answers requests.
-ASIDE: Final = frozenset(
-    {
-        *("alembic", "migration", "migrations", "versions", "seeds"),
-        *("bin", "cli", "cmd", "commands", "management", "script", "scripts", "tools"),
-        *("test", "testing", "tests", "benchmarks", "docs", "example", "examples", "notebooks"),
-    }
-)
-ASIDE_FILES: Final = frozenset(
-    {
-        *("__main__", "cli", "command", "commands", "conftest", "manage", "setup"),
-        *("migrate", "migration", "migrations", "seed"),
-    }
-)
 CACHES: Final = frozenset(
     f"{place}.{name}"
     for place, names in {
@@ -66,28 +53,6 @@ class Place:
     engines: int = 1
     how: str = "at import"
     refusal: Refusal | None = None
-
-
-def aside(module: Module) -> str | None:
-    """Return why a file is no part of the running service, or None."""
-    *folders, name = module.path.split("/")
-    stem = name.removesuffix(".py")
-    folder = next((one for one in folders if one.lower() in ASIDE), None)
-    if folder is not None:
-        return f"it stands under {folder}/"
-    if stem.lower() in ASIDE_FILES or stem.startswith("test_") or stem.endswith("_test"):
-        return f"{name} is no part of the running service"
-    if any(_imports_alembic(node) for node in module.tree.body):
-        return "it is a migration environment: it imports alembic's context"
-    return None
-
-
-def _imports_alembic(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.ImportFrom)
-        and node.module == "alembic"
-        and any(alias.name == "context" for alias in node.names)
-    )
 
 
 def place_of(module: Module, call: ast.Call, depth: int = 0) -> Place:

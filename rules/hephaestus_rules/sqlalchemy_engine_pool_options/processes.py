@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.names import absolute
 from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.aside import aside
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import POOLER_ADVICE
-from hephaestus_rules.sqlalchemy_engine_pool_options.places import aside
+from hephaestus_rules.sqlalchemy_engine_pool_options.imports import imported_names, reaches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +30,6 @@ FUNCTIONS: Final = {
 }
 #: Where a hook runs that throws away what a fork has copied.
 FORK_HOOKS: Final = (b"worker_process_init", b"post_fork", b"register_at_fork")
-MAX_MODULES: Final = 2000
 
 
 def refusal_of_process(module: Module) -> Refusal | None:
@@ -81,7 +78,7 @@ def _preloaded(project: Project) -> Refusal | None:
 def _forked(module: Module) -> Refusal | None:
     """Refuse when worker processes fork after they have imported the engine in *module*."""
     for worker, package in _importers(module.project, FORKING):
-        if _reaches(worker, module) and not has_fork_hook(module.project):
+        if reaches(worker, module) and not has_fork_hook(module.project):
             return Refusal(
                 "prefork",
                 f"{worker.path} runs in workers of {FORKING[package]}, which fork after import: "
@@ -103,32 +100,6 @@ def _importers(project: Project, packages: dict[str, str]) -> Iterator[tuple[Mod
     """Yield the modules of the service that import one of *packages*, and which one."""
     names = (name.encode() for name in packages)
     for module in project.modules_with(*names, tests=True):
-        used = {name.partition(".")[0] for name in _imported_names(module)} & packages.keys()
+        used = {name.partition(".")[0] for name in imported_names(module)} & packages.keys()
         if used and aside(module) is None:
             yield module, min(used)
-
-
-def _imported_names(module: Module) -> Iterator[str]:
-    for node in module.nodes:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            source = absolute(module, node)
-            if source is not None:
-                yield source
-                yield from (f"{source}.{alias.name}" for alias in node.names)
-
-
-def _reaches(start: Module, goal: Module) -> bool:
-    """Say whether importing *start* imports *goal*, directly or through other modules."""
-    seen, todo = {start.path}, deque([start])
-    while todo and len(seen) < MAX_MODULES:
-        module = todo.popleft()
-        if module.path == goal.path:
-            return True
-        for name in _imported_names(module):
-            found = module.project.module(name, near=module.path)
-            if found is not None and found.path not in seen:
-                seen.add(found.path)
-                todo.append(found)
-    return bool(todo)

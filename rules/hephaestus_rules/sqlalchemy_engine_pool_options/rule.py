@@ -20,11 +20,12 @@ from hephaestus_codemods.rule import (
     Task,
     refuse,
 )
+from hephaestus_rules.sqlalchemy_engine_pool_options.aside import aside
 from hephaestus_rules.sqlalchemy_engine_pool_options.deployment import Sizes, sizes_for
 from hephaestus_rules.sqlalchemy_engine_pool_options.edits import guarded_change, plain_change
 from hephaestus_rules.sqlalchemy_engine_pool_options.flask import URL, find_urls
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
-from hephaestus_rules.sqlalchemy_engine_pool_options.places import Place, aside, place_of
+from hephaestus_rules.sqlalchemy_engine_pool_options.places import Place, place_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.processes import refusal_of_process
 from hephaestus_rules.sqlalchemy_engine_pool_options.site import (
     CONFIG_FACTORIES,
