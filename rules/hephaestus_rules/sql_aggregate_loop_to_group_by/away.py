@@ -16,12 +16,15 @@ from hephaestus_codemods.kit.words import plural
 from hephaestus_codemods.project.aggregates import Kind
 from hephaestus_codemods.project.askers import asker_of, may_ask
 from hephaestus_codemods.project.callgraph import resolve
+from hephaestus_codemods.project.infer import value
 from hephaestus_codemods.project.queries import query_of
-from hephaestus_codemods.rule import CannotEdit, Change, Refusal
+from hephaestus_codemods.project.values import Class, Instance
+from hephaestus_codemods.rule import CannotEdit, Change, Established, Precondition, Refusal
 from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import (
     Batch,
     Plan,
     asked_once,
+    keys_of,
     named,
 )
 from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import Question, question_of
@@ -36,12 +39,22 @@ from hephaestus_rules.sql_select_loop_to_batch.away import (
     passed_to,
     with_await,
 )
-from hephaestus_rules.sql_select_loop_to_batch.rewrite import collected
+from hephaestus_rules.sql_select_loop_to_batch.types import (
+    Family,
+    compares_exactly,
+    family_of,
+    may_be_none,
+)
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.queries import Query
 
+#: How columns of these types are annotated.
+KEY_TYPES = {
+    **dict.fromkeys(("builtins.int", "sqlalchemy.Integer", "sqlalchemy.BigInteger"), "int"),
+    **dict.fromkeys(("builtins.str", "sqlalchemy.String", "sqlalchemy.Text"), "str"),
+}
 #: First words of functions after which their names say what is counted, or looked for.
 TELLING = frozenset({*VERBS, "count", "has", "have", "sum", "compute", "calculate"})
 
@@ -84,8 +97,8 @@ def _returned(module: Module, answer: ast.expr) -> Query | None:
     return None
 
 
-def question_asked(counted: Counted, loop: Loop) -> tuple[Question, str] | Refusal:
-    """Return the question behind a call, and the parameter that is its key."""
+def question_asked(counted: Counted, loop: Loop) -> tuple[Question, str, str] | Refusal:
+    """Return the question behind a call, the parameter that is its key, and what it reads of it."""
     asked = counted.asked
     varying = [name for name, node in asked.arguments.items() if loop.varies(node)]
     name = asked.asker.node.name
@@ -99,9 +112,33 @@ def question_asked(counted: Counted, loop: Loop) -> tuple[Question, str] | Refus
     found = question_of(counted.use.aggregate, lambda node: asked.asker.mentions(node, parameter))
     if isinstance(found, Refusal):
         return Refusal(found.code, f"{name}(): {found.message}")
-    if not isinstance(found.shape.key.value, ast.Name):
-        return Refusal("computed-key", f"{name}() computes the key from {parameter}")
-    return found, parameter
+    match found.shape.key.value:
+        case ast.Name():
+            return found, parameter, ""
+        case ast.Attribute(value=ast.Name(), attr=attribute):
+            return found, parameter, attribute
+    return Refusal("computed-key", f"{name}() computes the key from {parameter}")
+
+
+def same_values(plan: Plan) -> Precondition | Refusal:
+    """Say whether what a function reads of an object is equal in Python and in the database."""
+    module, shape = plan.loop.module, plan.shape
+    text = f"{ast.unparse(plan.key.node)}.{plan.attribute}"
+    owner = value(module, plan.key.node)
+    of = owner.of if isinstance(owner, Instance) else None
+    model = module.project.model(of.name, module.path) if isinstance(of, Class) else None
+    column = model.column(plan.attribute) if model is not None else None
+    family = family_of(shape.query.module, shape.key.column)
+    if column is None or family is None:
+        return Refusal("key-type", f"the type of {text} is not known: 5 and '5' are one key there")
+    if column.nullable is not False or may_be_none(module, plan.key.node):
+        return Refusal("null-key", f"{text} may be None: that finds the rows without a value")
+    if family_of(module, column) is not family:
+        return Refusal("other-type", f"{shape.key.column.attribute} and {text} differ in type")
+    if family is Family.TEXT and not compares_exactly(module):
+        return Refusal("caseless", "the database may take text as equal whatever its case")
+    name = "a key finds in the dictionary what it finds in the table"
+    return Precondition(name, Established.PROVED, f"both are {family}")
 
 
 def rewritten_away(plan: Plan, asked: Asked, parameter: str) -> Change:
@@ -114,9 +151,11 @@ def rewritten_away(plan: Plan, asked: Asked, parameter: str) -> Change:
     name = named(plan, sibling.answer)
     wait = "await " if asked.whole is not asked.call else ""
     called, imports = called_by(asked, module, addition.name)
-    keys = collected(plan.loop, plan.key, plan.items)
-    value = f"{wait}{called}({', '.join(passed_to(module, asked, parameter, keys))})"
-    edits, others = asked_once(plan, name, value)
+    keys = keys_of(plan)
+    usual, own = f"{plural(parameter)}={keys}", f"{sibling.many}={keys}"
+    passed = [own if one == usual else one for one in passed_to(module, asked, parameter, keys)]
+    text = f"{wait}{called}({', '.join(passed)})"
+    edits, others = asked_once(plan, name, text)
     return Change(tuple(edits), (*imports, *sorted(others)), additions=(addition,))
 
 
@@ -125,6 +164,9 @@ class _Counting(Sibling):
 
     def __init__(self, plan: Plan, asked: Asked, parameter: str) -> None:
         super().__init__(plan, asked, parameter)  # type: ignore[arg-type]  # it reads the shape
+        self.attribute = plan.attribute
+        if self.attribute:
+            self.many = plural(f"{parameter}_{self.attribute}")
         self.batch = Batch.of(plan.question, self.many, asked.asker.node)
         self.written = self.batch.asked
         self.answer = self._answer()
@@ -146,6 +188,13 @@ class _Counting(Sibling):
                 return f"{plural(told)}_by_{batch.key}"
             case Kind.VALUE:
                 return f"{told}_by_{batch.key}"
+
+    def _key_type(self) -> str:
+        """Return the annotation of a key; that of an object says nothing of what is read of it."""
+        found = super()._key_type()
+        if not found or not self.attribute:
+            return found
+        return KEY_TYPES.get(self.plan.shape.key.column.type_name or "", "")
 
     def _docstring(self) -> list[str]:
         if ast.get_docstring(self.asker.node) is None:

@@ -51,7 +51,10 @@ LOOSE: Final = (ast.Compare, ast.BinOp, ast.Attribute, ast.Subscript, ast.UnaryO
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the rewrite of a site needs; *node* is what the loop holds of it."""
+    """All that the rewrite of a site needs; *node* is what the loop holds of it.
+
+    *attribute* is what a function reads of the key that it is given, where that is an object.
+    """
 
     loop: Loop
     use: Use
@@ -61,6 +64,7 @@ class Plan:
     items: Items
     default: Default | None
     preconditions: tuple[Precondition, ...]
+    attribute: str = ""
 
     @property
     def shape(self) -> Shape:
@@ -74,14 +78,25 @@ def rewritten(plan: Plan) -> Change:
     for part in (plan.node, query.whole, *query.steps):
         if comments_in(module, *module.source.span(part)):
             raise CannotEdit("a comment stands inside the query")
-    keys = collected(plan.loop, plan.key, plan.items)
-    batch = Batch.of(plan.question, keys, plan.loop.place)
+    batch = Batch.of(plan.question, keys_of(plan), plan.loop.place)
     value = batch.value()
     name = named(plan, batch.name(word_for(plan)))
     edits, imports = asked_once(plan, name, value)
     for step in query.steps:
         edits += needed(delete_statement(module, step))
     return Change(tuple(edits), tuple(sorted({*batch.asked.imports, *imports})))
+
+
+def keys_of(plan: Plan) -> str:
+    """Return the text of all keys."""
+    loop, text = plan.loop, collected(plan.loop, plan.key, plan.items)
+    if not plan.attribute:
+        return text
+    given = flat_text_of(loop.module, plan.key.node, Where.OPERAND)
+    rest = text.removeprefix(f"{{{given} for ")
+    if rest == text:
+        rest = f"{loop.module.source.segment(loop.target)} in {plan.items.text}}}"
+    return f"{{{given}.{plan.attribute} for {rest}"
 
 
 def asked_once(plan: Plan, name: str, value: str) -> tuple[list[Edit], set[Import]]:
@@ -208,6 +223,15 @@ class Batch:
         return self.question.shape.key.column.attribute
 
     @property
+    def told_key(self) -> str:
+        """The key as a name tells it: ``id`` of a table that is joined says of which."""
+        key = self.question.shape.key
+        if not self.question.joined or not key.column.primary_key or "_" in self.key:
+            return self.key
+        owner = self.asked.module.source.segment(key.owner)
+        return f"{snake(owner.rpartition('.')[2])}_{self.key}"
+
+    @property
     def noun(self) -> str:
         """A name for one row of those that are counted."""
         table = self.asked.module.source.segment(self.aggregate.table.node)
@@ -230,15 +254,15 @@ class Batch:
         aggregate, columns = self.aggregate, self.aggregate.columns
         told = columns[0] if len(columns) == 1 else None
         if aggregate.kind is Kind.EXISTS:
-            return f"{plural(self.key)}_with_{plural(self.noun)}"
+            return f"{plural(self.told_key)}_with_{plural(self.noun)}"
         if aggregate.kind is Kind.COUNT:
             is_row = told is None or told.primary_key or (aggregate.is_plain and not told.nullable)
             what = self.noun if told is None or is_row else told.attribute
-            return f"{what}_counts_by_{self.key}"
+            return f"{what}_counts_by_{self.told_key}"
         if aggregate.column is None and word:
-            return f"{word}_by_{self.key}"
+            return f"{word}_by_{self.told_key}"
         what = told.attribute if told is not None else self.noun
-        return NAMES[aggregate.name].format(what=what, key=self.key)
+        return NAMES[aggregate.name].format(what=what, key=self.told_key)
 
 
 @dataclass
@@ -296,10 +320,12 @@ class LookUp:
     def found(self) -> tuple[ast.expr, str]:
         """Return what asks, and the text that takes its place."""
         plan = self.plan
-        if plan.use.aggregate.kind is Kind.EXISTS:
-            key = flat_text_of(self.module, plan.key.given, Where.OPERAND)
+        where = Where.OPERAND if plan.attribute else Where.ARGUMENT
+        is_bit = plan.use.aggregate.kind is Kind.EXISTS
+        key = flat_text_of(self.module, plan.key.given, Where.OPERAND if is_bit else where)
+        key = f"{key}.{plan.attribute}" if plan.attribute else key
+        if is_bit:
             return membership(self.module, plan.node, key, self.name, negated=plan.use.negated)
-        key = flat_text_of(self.module, plan.key.given)
         return plan.node, f"{self.name}.get({key}{self._default()})"
 
     def _default(self) -> str:

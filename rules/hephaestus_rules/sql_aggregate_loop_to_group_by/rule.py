@@ -17,6 +17,7 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.away import (
     counted_in_loops,
     question_asked,
     rewritten_away,
+    same_values,
 )
 from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import (
     Number,
@@ -78,9 +79,9 @@ def _away(counted: Counted, loop: Loop) -> Finding:
     asked, found = counted.asked, question_asked(counted, loop)
     if isinstance(found, Refusal):
         return refuse(asked.whole, found.code, found.message)
-    question, parameter = found
+    question, parameter, attribute = found
     given, parts = asked.arguments[parameter], (asked.whole,)
-    planned = planned_for(counted.use, question, loop, asked.whole, given, parts)
+    planned = planned_for(counted.use, question, loop, asked.whole, given, parts, attribute)
     if isinstance(planned, Refusal):
         return refuse(asked.whole, planned.code, planned.message)
     return _finding(planned, partial(rewritten_away, planned, asked, parameter))
@@ -141,10 +142,11 @@ def planned_for(
     node: ast.expr,
     given: ast.expr,
     parts: tuple[ast.AST, ...],
+    attribute: str = "",
 ) -> Plan | Refusal:
     """Return how *question* is answered once; in the loop *node* asks it for the key *given*.
 
-    *parts* are the statements and expressions that do so.
+    *parts* are the statements and expressions that do so. *attribute* is what is read of *given*.
     """
     module, shape = loop.module, question.shape
     if any(isinstance(one, ast.JoinedStr) for one in module.ancestors(node)):
@@ -153,7 +155,7 @@ def planned_for(
     key = key_of(parts[0], given, loop)  # type: ignore[arg-type]  # the expression comes first
     if isinstance(key, Refusal):
         return key
-    key = never_null(loop, shape, key)
+    key = never_null(loop, shape, key) if not attribute else key
     if isinstance(key, Refusal):
         return key
     items = items_of(loop)
@@ -165,15 +167,16 @@ def planned_for(
     obstacle = _obstacle(loop, question, parts)
     if isinstance(obstacle, Refusal):
         return obstacle
-    agreed = comparable(loop, shape, key)
-    if isinstance(agreed, Refusal):
-        return agreed
     default = default_of(use.aggregate) if use.aggregate.default is not None else None
     if isinstance(default, Refusal):
         return default
+    plan = Plan(loop, use, node, question, key, items, default, (), attribute)
+    agreed = same_values(plan) if attribute else comparable(loop, shape, key)
+    if isinstance(agreed, Refusal):
+        return agreed
     known = [keyed(shape), obstacle, bounded(items), agreed]
     known += [default.known] if default is not None else []
-    return Plan(loop, use, node, question, key, items, default, tuple(known))
+    return replace(plan, preconditions=tuple(known))
 
 
 def _obstacle(loop: Loop, question: Question, parts: tuple[ast.AST, ...]) -> Refusal | Precondition:
