@@ -60,7 +60,8 @@ class Aggregate:
 
     *call* is the function as it is written, ``func.sum(Item.price)``; None for ``query.count()``
     and for existence. *columns* are those that it reads; *is_plain* says that it reads the one
-    column as it is. *default* is what a sum of no rows is replaced by, in ``coalesce``.
+    column as it is. *default* is what a sum of no rows is replaced by, in ``coalesce``. *is_named*
+    says that the table is told by more than its conditions.
     """
 
     query: Query
@@ -71,6 +72,7 @@ class Aggregate:
     columns: tuple[Column, ...] = ()
     is_plain: bool = False
     default: ast.expr | None = None
+    is_named: bool = True
 
     @property
     def column(self) -> Column | None:
@@ -143,6 +145,7 @@ def _computed(query: Query, node: ast.expr) -> Aggregate | None:
         tuple(column for _, column in columns.values()),
         is_plain=argument is not None and selected_at(module, argument) is not None,
         default=default if kind is Kind.VALUE else None,  # a count is never NULL
+        is_named=(named or given) is not None,
     )
 
 
@@ -305,7 +308,14 @@ def _of_built(
     )
     if selected and any(one.model != selected[0].model for one in selected):
         return None
-    table = _named_table(inner) or named or _of_conditions(inner)
+    told = _named_table(inner) or named
+    table = told or _of_conditions(inner)
     if table is None or table.model is None:
         return None
-    return Aggregate(_about(inner, table), Kind.EXISTS, replace(table, column=None), name="exists")
+    return Aggregate(
+        _about(inner, table),
+        Kind.EXISTS,
+        replace(table, column=None),
+        name="exists",
+        is_named=told is not None,
+    )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project.aggregates import JOINING, NAMING, Aggregate, Kind
 from hephaestus_codemods.project.callgraph import resolve
+from hephaestus_codemods.project.infer import class_named, lineage
 from hephaestus_codemods.project.queries import Gives, model_at
+from hephaestus_codemods.project.values import Class
 from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
 from hephaestus_rules.sqlalchemy_eager_load_relationship.touched import target_of
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hephaestus_codemods.project.models import Model
+    from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.queries import Link, Query, Selected
 
 #: Methods that make no difference to how many rows there are, nor to whether there is one.
@@ -50,6 +53,9 @@ def question_of(aggregate: Aggregate, varies: Callable[[ast.AST], bool]) -> Ques
         return Refusal("rows-wanted", "its result is a row, of which the number is taken later")
     if aggregate.call is not None and varies(aggregate.call):
         return Refusal("varying-query", "what is computed changes from item to item")
+    if not aggregate.is_named and _has_parent_table(query.module, table.model):
+        message = f"{ast.unparse(table.node)} has columns of a parent table, which is asked alone"
+        return Refusal("inheritance", message)
     unlike = _unlike(aggregate)
     if unlike is not None:
         return unlike
@@ -70,6 +76,14 @@ def question_of(aggregate: Aggregate, varies: Callable[[ast.AST], bool]) -> Ques
     if isinstance(shape, Refusal):
         return shape
     return Question(aggregate, shape, tables, joined=bool(joins))
+
+
+def _has_parent_table(module: Module, model: Model) -> bool:
+    """Say whether the rows of *model* are spread over its own table and that of a base class."""
+    cls = class_named(module.project, model.name, module.path)
+    classes = [one for one in lineage(cls) if isinstance(one, Class)] if cls is not None else []
+    tables = (one for one in classes if "__tablename__" in one.module.scopes.bound(one.node))
+    return len([*tables]) > 1
 
 
 def _about_rows(
