@@ -44,7 +44,8 @@ IMAGE: Final = re.compile(
     re.IGNORECASE,
 )
 POOLER: Final = re.compile(
-    r"pgbouncer|pgcat|odyssey|supavisor|pooler\.supabase|-pooler\.|rds[-_]?proxy|:6432\b",
+    r"pgbouncer|pgcat|(?:yandex/|@|host\S*[\s:=\"']+)odyssey\b|odyssey\.conf|supavisor|"
+    r"pooler\.supabase|-pooler\.|rds[-_]?proxy|:6432\b",
     re.IGNORECASE,
 )
 SERVERLESS: Final = re.compile(

@@ -80,6 +80,19 @@ def test_prefork_poolers_and_functions() -> None:
     ]
 
 
+def test_a_word_is_no_pooler() -> None:
+    """Odyssey is a pooler where a host or an image is named, and elsewhere a game console."""
+    deployment = deployment_of(
+        **{
+            "a.yaml": "platforms:\n  odyssey2: odyssey\n",
+            "b.env": "DATABASE_URL=postgresql://app@odyssey:5432/app\n",
+            "c.yaml": "image: yandex/odyssey:1.3\nDB_HOST: odyssey\n",
+        }
+    )
+
+    assert [fact.where for fact in deployment.poolers] == ["b.env:1", "c.yaml:1", "c.yaml:2"]
+
+
 def test_tests_and_binaries_say_nothing() -> None:
     """What tests start is not what runs; broken configuration is no error."""
     deployment = deployment_of(
