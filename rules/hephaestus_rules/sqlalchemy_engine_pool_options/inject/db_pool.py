@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy.engine.url import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from . import disabled
@@ -30,7 +31,7 @@ POOLER_PORTS = (6432, 6543)
 
 
 def pool_options(
-    url: str | URL,
+    url: str | URL | None,
     *,
     poolclass: type[Pool] | None = None,
     pool_size: int = 10,
@@ -42,13 +43,10 @@ def pool_options(
 ) -> dict[str, Any]:  # Any, because create_engine declares another type for each keyword
     """Return the keywords that ``create_engine(url, ...)`` accepts and that help it.
 
-    None leaves a keyword out: the call itself gives it. A URL that ``create_engine`` refuses is
-    refused here with the same error.
+    None leaves a keyword out: the call itself gives it. A URL that ``create_engine`` refuses gets
+    nothing: the error is its own, and comes when it always did.
     """
-    if disabled("db_pool"):
-        return {}
-    target = make_url(url)
-    if not keeps_queue(target, poolclass) or behind_pooler(target):
+    if disabled("db_pool") or not is_shared(url, poolclass):
         return {}
     if os.getenv("AWS_LAMBDA_FUNCTION_NAME"):  # one request at a time, in hundreds of processes
         pool_size, max_overflow = 1, 0
@@ -63,8 +61,19 @@ def pool_options(
     return {name: value for name, value in options.items() if value is not None}
 
 
+def is_shared(url: str | URL | None, poolclass: type[Pool] | None = None) -> bool:
+    """Say whether an engine for *url* shares a server's own connections through a queue."""
+    if url is None:
+        return False
+    try:
+        target = make_url(url)
+        return keeps_queue(target, poolclass) and not behind_pooler(target)
+    except (ArgumentError, AttributeError, ImportError, ValueError):  # as create_engine will say
+        return False
+
+
 def keeps_queue(url: URL, poolclass: type[Pool] | None = None) -> bool:
-    """Say whether an engine for *url* shares a server's connections through a QueuePool."""
+    """Say whether an engine for *url* lends connections from a QueuePool."""
     if url.get_backend_name() in EMBEDDED:
         return False
     dialect: Any = url.get_dialect()
