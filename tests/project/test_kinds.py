@@ -541,6 +541,11 @@ CASES = {
                     again = Fake()
                 reveal(again)  # None
             for again in items:
+                t = factory()
+                reveal(t)  # sqlalchemy.orm.Session
+                t = Fake()
+                reveal(t)  # None
+            for again in items:
                 while again:
                     reveal(again)  # None
                     again = Fake()

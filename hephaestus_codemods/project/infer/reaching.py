@@ -27,6 +27,10 @@ def reaching(
     child: ast.AST = node
     while child is not scope:
         parent = parents[child]
+        if isinstance(child, ast.stmt):
+            found = _before(module, parent, child, places)
+            if found is not None:
+                return found if isinstance(found, Binding) else None
         if isinstance(parent, ast.For | ast.AsyncFor) and child is parent.iter:
             if parent in places:
                 return None
@@ -42,10 +46,6 @@ def reaching(
                 parent.body, child, places, module
             ):
                 return bound
-        if isinstance(child, ast.stmt):
-            found = _before(module, parent, child, places)
-            if found is not None:
-                return found if isinstance(found, Binding) else None
         child = parent
     return None
 
