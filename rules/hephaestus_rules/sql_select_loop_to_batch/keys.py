@@ -27,15 +27,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Inner:
+    """A loop inside the one that the batch stands before: its target, items and conditions."""
+
+    target: str
+    items: str
+    guards: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Key:
     """The expression of the key over the items, and the conditions under which it is asked for.
 
-    *given* is the key as the loop writes it, where the query stood.
+    *given* is the key as the loop writes it, where the query stood. *inner* is the loop that asks,
+    where the batch stands before one around it; *guards* then are those of the outer loop.
     """
 
     node: ast.expr
     given: ast.expr
     guards: tuple[str, ...] = ()
+    inner: Inner | None = None
 
     def is_surely_given(self, loop: Loop) -> bool:
         """Say whether a condition lets no None through."""

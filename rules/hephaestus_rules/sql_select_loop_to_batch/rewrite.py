@@ -250,14 +250,22 @@ def collected(loop: Loop, key: Key, items: Items) -> str:
     """Return the text of all keys."""
     module = loop.module
     wanted = flat_text_of(module, key.node)
+    if key.inner is not None:
+        first = f"for {module.source.segment(loop.target)} in {items.text}{_if(key.guards)}"
+        second = f"for {key.inner.target} in {key.inner.items}{_if(key.inner.guards)}"
+        return f"{{{wanted} {first} {second}}}"
     target, given, node = _needed_part(loop, key, items)
     if wanted == target and not key.guards:
         is_plain = node is not None and module.kind(node) in PLAIN_COLLECTIONS
         return given if items.setup or is_plain else f"list({given})"
-    several = len(key.guards) > 1
-    guards = " and ".join(f"({one})" if several and _is_loose(one) else one for one in key.guards)
-    guards = f" if {guards}" if guards else ""
-    return f"{{{wanted} for {target} in {given}{guards}}}"
+    return f"{{{wanted} for {target} in {given}{_if(key.guards)}}}"
+
+
+def _if(guards: tuple[str, ...]) -> str:
+    """Return the ``if`` clause of a comprehension."""
+    several = len(guards) > 1
+    text = " and ".join(f"({one})" if several and _is_loose(one) else one for one in guards)
+    return f" if {text}" if text else ""
 
 
 def _is_loose(condition: str) -> bool:

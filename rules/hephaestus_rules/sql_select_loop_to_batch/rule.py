@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
+from hephaestus_codemods.project.nodes import Function
 from hephaestus_codemods.project.queries import Form, Gives, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.sql_select_loop_to_batch.apart import apart
@@ -23,6 +24,7 @@ from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
 from hephaestus_rules.sql_select_loop_to_batch.forms import Plan, plan_of
 from hephaestus_rules.sql_select_loop_to_batch.items import items_of
 from hephaestus_rules.sql_select_loop_to_batch.keys import key_of
+from hephaestus_rules.sql_select_loop_to_batch.lifting import lifted
 from hephaestus_rules.sql_select_loop_to_batch.rewrite import rewritten
 from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
 from hephaestus_rules.sql_select_loop_to_batch.texts import texts_in_loops
@@ -91,19 +93,27 @@ def queries_in_loops(module: Module) -> list[tuple[Query, Loop]]:
 
 def is_prefetched(query: Query, loop: Loop) -> bool:
     """Say whether the objects that ``session.get`` looks up were loaded just before the loop."""
-    block = block_of(loop.module, loop.place)
-    if query.form is not Form.GET or block is None:
+    if query.form is not Form.GET:
         return False
-    key = query.equals[0]
-    before = block[: next(n for n, one in enumerate(block) if one is loop.place)]
+    key, module = query.equals[0], loop.module
     return any(
         isinstance(node, ast.Attribute)
         and node.attr == "in_"
-        and (found := selected_at(loop.module, node.value)) is not None
+        and (found := selected_at(module, node.value)) is not None
         and (found.model, found.column) == (key.model, key.column)
-        for statement in before
+        for statement in _before(module, loop.place)
         for node in ast.walk(statement)
     )
+
+
+def _before(module: Module, place: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield the statements before *place* in its block, and in the loops around it."""
+    for around in (place, *module.ancestors(place)):
+        if isinstance(around, Function):
+            return
+        block = block_of(module, around) if isinstance(around, ast.stmt) else None
+        if block is not None and (around is place or isinstance(around, ast.For)):
+            yield from block[: next(n for n, one in enumerate(block) if one is around)]
 
 
 def planned_here(query: Query, loop: Loop) -> Plan | Refusal:
@@ -133,7 +143,8 @@ def planned_for(
     obstacle = obstacle_in(loop, parts, shape)
     if isinstance(obstacle, Refusal):
         return obstacle
-    return plan_of(loop, shape, key, items, obstacle, whole)
+    plan = plan_of(loop, shape, key, items, obstacle, whole)
+    return plan if isinstance(plan, Refusal) else lifted(plan, whole, parts) or plan
 
 
 RULE = Rule(
