@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from hephaestus_codemods.project.infer import value
 from hephaestus_codemods.project.infer.reaching import reaching
+from hephaestus_codemods.project.rows import column_in_row
 from hephaestus_codemods.project.values import Class, Instance
 
 if TYPE_CHECKING:
@@ -107,20 +108,21 @@ def _makes_objects(module: Module, name: str, options: dict[str, object]) -> boo
 
 def key_family(module: Module, node: ast.expr) -> Family | None:
     """Return the family of the values of *node*, as far as the code says it."""
-    if isinstance(node, ast.Attribute):
-        found = column_at(module, node)
-        if found is not None:
-            return family_of(module, found)
+    found = column_at(module, node)
+    if found is not None:
+        return family_of(module, found)
     if isinstance(node, ast.Call) and len(node.args) == 1:
         return FAMILIES.get(module.qualified_name(node.func) or "")
     return FAMILIES.get(module.kind(node) or "")
 
 
-def column_at(module: Module, node: ast.Attribute) -> Column | None:
-    """Return the column that *node* reads of a mapped object."""
-    owner = value(module, node.value)
-    if not isinstance(owner, Instance) or not isinstance(owner.of, Class):
-        return None
+def column_at(module: Module, node: ast.expr) -> Column | None:
+    """Return the column that *node* reads of a mapped object, or is of a row."""
+    owner = value(module, node.value) if isinstance(node, ast.Attribute) else None
+    if not isinstance(node, ast.Attribute) or not isinstance(owner, Instance):
+        return column_in_row(module, node)
+    if not isinstance(owner.of, Class):
+        return column_in_row(module, node)
     model = module.project.model(owner.of.name, module.path)
     return model.column(node.attr) if model is not None else None
 
@@ -129,10 +131,10 @@ def may_be_none(module: Module, node: ast.expr) -> bool | None:
     """Say whether the code allows None for *node*; None when it says nothing about it."""
     if isinstance(node, ast.Call):
         return False if module.qualified_name(node.func) in FAMILIES else None
+    column = column_at(module, node)
+    if column is not None:
+        return column.nullable
     if isinstance(node, ast.Attribute):
-        column = column_at(module, node)
-        if column is not None:
-            return column.nullable
         owner = value(module, node.value)
         if isinstance(owner, Instance) and isinstance(owner.of, Class):
             return _of_member(owner.of, node.attr)
