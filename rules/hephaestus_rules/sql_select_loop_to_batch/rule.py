@@ -134,15 +134,15 @@ def planned_for(
     key = key_of(whole, given, loop)
     if isinstance(key, Refusal):
         return key
+    obstacle = obstacle_in(loop, parts, shape)
+    if isinstance(obstacle, Refusal):
+        return obstacle
     items = items_of(loop)
     if isinstance(items, Refusal):
         return items
     if not runs_first(loop):
         message = "the comprehension runs after other code of its statement, or not always"
         return Refusal("not-first", message)
-    obstacle = obstacle_in(loop, parts, shape)
-    if isinstance(obstacle, Refusal):
-        return obstacle
     plan = plan_of(loop, shape, key, items, obstacle, whole)
     return plan if isinstance(plan, Refusal) else lifted(plan, whole, parts) or plan
 
