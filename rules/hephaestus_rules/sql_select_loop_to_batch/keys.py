@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.bindings import block_of
-from hephaestus_codemods.kit.expressions import Where, flat_text_of
+from hephaestus_codemods.kit.expressions import Where, flat_text_of, same_expression
 from hephaestus_codemods.kit.loops import (
     Loop,
     assigned_in,
@@ -19,6 +19,7 @@ from hephaestus_codemods.project.classes import method
 from hephaestus_codemods.project.infer import value
 from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.project.values import Class, Instance
+from hephaestus_codemods.project.variables import only_binding
 from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sql_select_loop_to_batch.reach import changed_by
 
@@ -192,7 +193,30 @@ def _guards(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[str]:
                 raise _Unclear(Refusal("inner-block", message))
         child = around
     for test, negated in sorted(found, key=lambda one: module.source.span(one[0])[0]):
-        yield _condition(loop, test, negated=negated)
+        if not _remembers(loop, test, given, negated=negated):
+            yield _condition(loop, test, negated=negated)
+
+
+def _remembers(loop: Loop, test: ast.expr, given: ast.expr, *, negated: bool) -> bool:
+    """Say whether *test* only asks if the same key was asked for before: ``if key not in seen``."""
+    match test:
+        case ast.Compare(left=left, ops=[operator], comparators=[ast.Name() as seen]):
+            is_new = isinstance(operator, ast.In if negated else ast.NotIn)
+        case _:
+            return False
+    binding = only_binding(loop.module, seen)
+    if not is_new or binding is None or binding.value is None or not _is_empty(binding.value):
+        return False
+    return same_expression(_over_items(loop, left), given)
+
+
+def _is_empty(node: ast.expr) -> bool:
+    match node:
+        case ast.Dict(keys=[]) | ast.List(elts=[]):
+            return True
+        case ast.Call(func=ast.Name(id="dict" | "set" | "list"), args=[], keywords=[]):
+            return True
+    return False
 
 
 def _skipped(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[ast.expr]:
@@ -201,6 +225,8 @@ def _skipped(loop: Loop, whole: ast.expr, given: ast.expr) -> Iterator[ast.expr]
         if not any(isinstance(one, EXITS) for one in ast.walk(statement)):
             continue
         if isinstance(statement, ast.If) and isinstance(statement.body[-1], EXITS):
+            if _remembers(loop, statement.test, given, negated=True):
+                continue
             is_copied = is_condition(loop.module, statement.test) and not statement.orelse
             if is_copied or not _is_near(loop, given):
                 yield statement.test

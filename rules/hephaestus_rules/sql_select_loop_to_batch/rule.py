@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.bindings import block_of
+from hephaestus_codemods.kit.expressions import same_expression
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.project.nodes import Function
@@ -96,14 +97,28 @@ def is_prefetched(query: Query, loop: Loop) -> bool:
     if query.form is not Form.GET:
         return False
     key, module = query.equals[0], loop.module
+    wanted = key_of(query.whole, key.value, loop)
+    if isinstance(wanted, Refusal):
+        return False
     return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == "in_"
-        and (found := selected_at(module, node.value)) is not None
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "in_"
+        and (found := selected_at(module, node.func.value)) is not None
         and (found.model, found.column) == (key.model, key.column)
+        and any(_holds(one, wanted.node, loop) for one in node.args)
         for statement in _before(module, loop.place)
         for node in ast.walk(statement)
     )
+
+
+def _holds(keys: ast.expr, key: ast.expr, loop: Loop) -> bool:
+    """Say whether *keys* are those that *key* takes in *loop*."""
+    if any(same_expression(one, other) for one in ast.walk(keys) for other in (key, loop.iterable)):
+        return True
+    names = {one.id for one in ast.walk(loop.iterable) if isinstance(one, ast.Name)}
+    read = {one.id for one in ast.walk(keys) if isinstance(one, ast.Name)}
+    return isinstance(key, ast.Name) and key.id in loop.targets and bool(read & names)
 
 
 def _before(module: Module, place: ast.stmt) -> Iterator[ast.stmt]:
