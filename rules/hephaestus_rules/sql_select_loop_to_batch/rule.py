@@ -114,11 +114,13 @@ def is_prefetched(query: Query, loop: Loop) -> bool:
 
 def _holds(keys: ast.expr, key: ast.expr, loop: Loop) -> bool:
     """Say whether *keys* are those that *key* takes in *loop*."""
-    if any(same_expression(one, other) for one in ast.walk(keys) for other in (key, loop.iterable)):
+    if any(same_expression(one, key) for one in ast.walk(keys)):
         return True
+    if not isinstance(key, ast.Name) or key.id not in loop.targets:
+        return False
     names = {one.id for one in ast.walk(loop.iterable) if isinstance(one, ast.Name)}
     read = {one.id for one in ast.walk(keys) if isinstance(one, ast.Name)}
-    return isinstance(key, ast.Name) and key.id in loop.targets and bool(read & names)
+    return bool(read & names) or same_expression(keys, loop.iterable)
 
 
 def _before(module: Module, place: ast.stmt) -> Iterator[ast.stmt]:
