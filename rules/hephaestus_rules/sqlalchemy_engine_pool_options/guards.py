@@ -6,6 +6,10 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.rule import Refusal
+from hephaestus_rules.sqlalchemy_engine_pool_options.arguments import (
+    CHOSEN_BY_AUTHOR,
+    entries_of,
+)
 from hephaestus_rules.sqlalchemy_engine_pool_options.aside import aside
 
 if TYPE_CHECKING:
@@ -13,16 +17,6 @@ if TYPE_CHECKING:
 
     from hephaestus_rules.sqlalchemy_engine_pool_options.site import Site
 
-#: With one of these the author has decided about the pool.
-CHOSEN_BY_AUTHOR: Final = (
-    "pool_size",
-    "max_overflow",
-    "poolclass",
-    "pool",
-    "creator",
-    "async_creator",
-    "strategy",
-)
 #: At 0 they switch off what does not work through a pooler in transaction mode.
 STATEMENT_CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
 POOLER_ADVICE: Final = (
@@ -46,7 +40,9 @@ def _not_the_service(site: Site) -> Refusal | None:
 def _chosen_by_author(site: Site) -> Refusal | None:
     chosen = [name for name in CHOSEN_BY_AUTHOR if name in site.arguments.given]
     if not chosen:
-        return None
+        hint = site.arguments.chosen
+        message = f"the pool is the author's choice: {hint}"
+        return Refusal("chosen-by-author", message) if hint is not None else None
     values = (f"`{name}={site.text(site.arguments.given[name])}`" for name in chosen)
     return Refusal("chosen-by-author", f"the pool is the author's choice: {', '.join(values)}")
 
@@ -117,9 +113,16 @@ def _pooler(site: Site) -> Refusal | None:
     if site.target.pooler is not None:
         return Refusal("pooler", f"`{site.target.pooler}` is a connection pooler: {POOLER_ADVICE}")
     for name in STATEMENT_CACHES:
-        if _key(site, "connect_args", name) == 0:
+        if _is_zero(site, name):
             return Refusal("pooler", f"`{name}` is set for a connection pooler: {POOLER_ADVICE}")
     return None
+
+
+def _is_zero(site: Site, name: str) -> bool:
+    """Say whether ``connect_args``, or the dict that it names, holds 0 under *name*."""
+    value = site.arguments.given.get("connect_args")
+    found = entries_of(site.module, value).get(name) if value is not None else None
+    return isinstance(found, ast.Constant) and found.value == 0
 
 
 GUARDS: Final[tuple[Callable[[Site], Refusal | None], ...]] = (

@@ -26,6 +26,7 @@ CACHES: Final = frozenset(
         "cachetools": ("cached",),
         "async_lru": ("alru_cache",),
         "sqlalchemy.util": ("memoized_property",),
+        "streamlit": ("cache_resource", "experimental_singleton"),
     }.items()
     for name in names
 )
@@ -37,6 +38,13 @@ APPLICATIONS: Final = frozenset(
 )
 SINGLETONS: Final = frozenset(
     ["dependency_injector.providers.Singleton", "dependency_injector.providers.Resource"]
+)
+#: Dishka's decorator, and the scopes that live as long as the container.
+PROVIDERS: Final = frozenset(["dishka.provide", "dishka.provider.provide"])
+KEPT_SCOPES: Final = frozenset(
+    f"{place}.{name}"
+    for place in ("dishka.Scope", "dishka.entities.scope.Scope")
+    for name in ("APP", "RUNTIME")
 )
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -100,6 +108,8 @@ def _in_function(module: Module, call: ast.Call, function: FunctionDef, depth: i
         return Place(how=f"once by `{function.name}`, which is cached")
     kept = _kept(module, call, function)
     starts = _is_startup(module, function)
+    if kept == "yielded":
+        kept = "returned" if starts else "local"
     if kept == "local" and _disposes(function):
         reason = f"`{function.name}` disposes of the engine itself: it lives for one task only"
         return _refused("engine-not-kept", reason)
@@ -113,7 +123,7 @@ def _in_function(module: Module, call: ast.Call, function: FunctionDef, depth: i
     if kept == "object":
         return _in_object(module, call, function, depth)
     if kept == "attribute":
-        return _per_call(f"`{function.name}`")
+        return _by_starters(module, function)
     return _by_callers(module, function, depth)
 
 
@@ -140,7 +150,19 @@ def _is_startup(module: Module, function: FunctionDef) -> bool:
             if one.func.attr in ("on_event", "listener") and words[:1] == ["startup"]:
                 return True
     names = (module.qualified_name(n.func) for n in own_nodes(function) if isinstance(n, ast.Call))
-    return any(name in APPLICATIONS for name in names) or _is_lifespan(module, function)
+    makes_application = any(name in APPLICATIONS for name in names)
+    return (
+        makes_application or _is_lifespan(module, function) or _is_provided_once(module, function)
+    )
+
+
+def _is_provided_once(module: Module, function: FunctionDef) -> bool:
+    """Say whether a container calls *function* once, and keeps the result for all requests."""
+    for one in function.decorator_list:
+        if isinstance(one, ast.Call) and module.qualified_name(one.func) in PROVIDERS:
+            scopes = (word.value for word in one.keywords if word.arg == "scope")
+            return any(module.qualified_name(scope) in KEPT_SCOPES for scope in scopes)
+    return False
 
 
 def _is_lifespan(module: Module, function: FunctionDef) -> bool:
@@ -194,16 +216,21 @@ def _kept_in(target: ast.expr, function: FunctionDef) -> str | None:
 
 
 def _escape(names: set[str], function: FunctionDef) -> str:
-    """Say where an engine goes that a local variable holds."""
-    for node in own_nodes(function):
-        if isinstance(node, ast.Return) and node.value is not None and _mentions(node.value, names):
-            return "returned"
-        if isinstance(node, ast.Assign) and _mentions(node.value, names):
-            kept = (_kept_in(target, function) for target in node.targets)
+    """Say where an engine goes that a local variable holds, also inside of something else."""
+    names, nodes = set(names), list(own_nodes(function))
+    assigns = [node for node in nodes if isinstance(node, ast.Assign)]
+    for assign in sorted(assigns, key=lambda one: one.lineno):
+        if _mentions(assign.value, names):
+            kept = (_kept_in(target, function) for target in assign.targets)
             found = next((one for one in kept if one is not None), None)
             if found is not None:
                 return found
-    return "local"
+            names |= {one.id for one in assign.targets if isinstance(one, ast.Name)}
+    given = [n for n in nodes if isinstance(n, ast.Return | ast.Yield) and n.value is not None]
+    leaving = next((n for n in given if n.value and _mentions(n.value, names)), None)
+    if leaving is None:
+        return "local"
+    return "returned" if isinstance(leaving, ast.Return) else "yielded"
 
 
 def _disposes(function: FunctionDef) -> bool:
@@ -237,6 +264,19 @@ def _by_callers(module: Module, function: FunctionDef, depth: int) -> Place:
     if not places or any(one.refusal for one in places):
         return _per_call(f"`{function.name}`")
     return Place(sum(one.engines for one in places), f"by `{function.name}`, called at import")
+
+
+def _by_starters(module: Module, function: FunctionDef) -> Place:
+    """Judge a function that hangs an engine on its argument, by where it is called."""
+    made = list(calls_of(Origin(module, function), f"{module.name}.{function.name}"))
+    around = [(one.module, one.module.function(one.node)) for one in made]
+    once = all(
+        inside is None or (isinstance(inside, FunctionDef) and _is_startup(where, inside))
+        for where, inside in around
+    )
+    if not made or not once or any(_repeated(one.module, one.node) for one in made):
+        return _per_call(f"`{function.name}`")
+    return Place(len(made), f"when `{function.name}` runs at the start")
 
 
 def calls_of(definition: Origin, name: str) -> Iterator[Origin]:
