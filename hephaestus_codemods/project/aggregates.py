@@ -121,10 +121,13 @@ def _first_of_row(query: Query) -> Query:
 def _computed(query: Query, node: ast.expr) -> Aggregate | None:
     module = query.module
     node, default = _uncoalesced(module, _unlabelled(node))
-    name, argument = _function(module, node), _argument(node)
+    function, condition = unfiltered(node)
+    name, argument = _function(module, function), _argument(function)
+    if condition is not None:
+        argument = ast.Tuple([*([argument] if argument is not None else []), condition], ast.Load())
     if name not in FUNCTIONS:
         return None
-    columns = _columns_of(module, argument) if argument is not None else {}
+    columns = columns_of(module, argument) if argument is not None else {}
     if columns is None:
         return None
     given = next((selected for selected, _ in columns.values()), None)
@@ -179,6 +182,14 @@ def _uncoalesced(module: Module, node: ast.expr) -> tuple[ast.expr, ast.expr | N
     return node, None
 
 
+def unfiltered(node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
+    """Return the function in ``func.count().filter(condition)``, and the condition if any."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=inner, attr="filter"), args=args, keywords=[]):
+            return inner, ast.Tuple(args, ast.Load())
+    return node, None
+
+
 def _function(module: Module, node: ast.expr) -> str | None:
     """Return the name of an SQL function: ``func.sum(…)``."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
@@ -195,7 +206,7 @@ def _argument(node: ast.expr) -> ast.expr | None:
     return given[0] if len(given) == 1 else ast.Tuple(given, ast.Load())
 
 
-def _columns_of(module: Module, node: ast.expr) -> dict[str, tuple[Selected, Column]] | None:
+def columns_of(module: Module, node: ast.expr) -> dict[str, tuple[Selected, Column]] | None:
     """Return the columns that the expression *node* computes with; None when it does more.
 
     A mapped class alone stands for its primary key.

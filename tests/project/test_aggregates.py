@@ -91,6 +91,11 @@ AGGREGATES = {
     "s.scalar(select(func.sum(case((Post.words > 3, 1), else_=0))))": (
         "value · sum · Post · words · · ·"
     ),
+    "s.scalar(select(func.count().filter(Post.words > 3)))": "count · count · Post · words · · ·",
+    "s.scalar(select(func.sum(Post.price).filter(Post.words > 3)))": (
+        "value · sum · Post · price words · · ·"
+    ),
+    "s.scalar(select(func.sum(Post.price).over()))": None,
     "s.scalar(select(func.sum(Post.words + User.id)))": None,
     "s.scalar(select(func.sum(3)))": None,
     "s.scalar(select(func.lower(Post.words)))": None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.project.aggregates import columns_of, unfiltered
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sql_select_loop_to_batch.types import compares_exactly
 
@@ -57,8 +58,13 @@ class Default:
 
 def number_of(aggregate: Aggregate) -> Number | None:
     """Return the kind of number that *aggregate* gives; None when it is not known."""
-    types = {one.type_name for one in aggregate.columns}
-    if not types or not types <= WHOLE | BIG | DECIMAL | FLOAT or not _is_arithmetic(aggregate):
+    function = unfiltered(aggregate.call)[0] if aggregate.call is not None else None
+    given = function.args if isinstance(function, ast.Call) else []
+    if len(given) != 1 or not _is_arithmetic(given[0]):
+        return None
+    read = columns_of(aggregate.query.module, given[0]) or {}
+    types = {column.type_name for _, column in read.values()}
+    if not types or not types <= WHOLE | BIG | DECIMAL | FLOAT:
         return None
     if types & FLOAT:
         return Number.FLOAT
@@ -68,11 +74,10 @@ def number_of(aggregate: Aggregate) -> Number | None:
     return Number.INT
 
 
-def _is_arithmetic(aggregate: Aggregate) -> bool:
+def _is_arithmetic(node: ast.expr) -> bool:
     """Say whether the columns are only added and multiplied."""
-    assert isinstance(aggregate.call, ast.Call)
     allowed = (ast.Name, ast.Attribute, ast.Load, ast.Add, ast.Sub, ast.Mult, ast.BinOp)
-    return all(isinstance(one, allowed) for given in aggregate.call.args for one in ast.walk(given))
+    return all(isinstance(one, allowed) for one in ast.walk(node))
 
 
 def default_of(aggregate: Aggregate) -> Default | Refusal:
