@@ -73,14 +73,13 @@ CASELESS: Final = (
     *("pymysql", "mysqlclient", "aiomysql", "asyncmy", "mysql-connector-python", "mariadb"),
     *("pyodbc", "pymssql", "aioodbc"),
 )
-EXACT: Final = (
-    *("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
-    "aiosqlite",
-)
+EXACT: Final = (*("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),)
 #: Annotations around a type that is no collection.
 WRAPPERS: Final = ("Optional", "Union", "Annotated", "Final", "ClassVar")
 #: What code says that also serves a database which takes text as equal whatever its case.
 CASELESS_WORDS: Final = (b"mysql+", b"mysql:", b"mssql+", b"mssql:", b'"mysql"', b"'mysql'")
+#: A driver that is also used for trying out what is made for another database.
+TRYING: Final = "aiosqlite"
 #: What a URL of a database that compares case by case begins with.
 EXACT_URLS: Final = (b"postgresql", b"postgres://", b"sqlite:", b"sqlite+")
 
@@ -204,7 +203,7 @@ def compares_exactly(module: Module) -> bool | None:
         return True
     if _mentions(module, CASELESS_WORDS):
         return None
-    return True if _mentions(module, EXACT_URLS) else None
+    return True if target.has(TRYING, module.path) or _mentions(module, EXACT_URLS) else None
 
 
 def _mentions(module: Module, words: tuple[bytes, ...]) -> bool:
