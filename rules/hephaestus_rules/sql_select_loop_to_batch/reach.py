@@ -36,7 +36,7 @@ PLAIN: Final = frozenset(
     debug info warning warn error exception critical log adebug ainfo awarning aerror aexception
     match search fullmatch group groups groupdict sub findall
     is_ is_not isnot in_ not_in notin_ asc desc label like ilike contains has op between
-    put_nowait""".split()
+    put_nowait delay apply_async send_task enqueue enqueue_job publish""".split()
 ) | {"append", "appendleft", "extend", "setdefault", "pop", "popitem", "popleft", "discard", "sort"}
 
 

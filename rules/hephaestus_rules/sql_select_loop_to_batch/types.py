@@ -73,7 +73,7 @@ CASELESS: Final = (
     *("pymysql", "mysqlclient", "aiomysql", "asyncmy", "mysql-connector-python", "mariadb"),
     *("pyodbc", "pymssql", "aioodbc"),
 )
-EXACT: Final = (*("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),)
+EXACT: Final = ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000")
 #: Annotations around a type that is no collection.
 WRAPPERS: Final = ("Optional", "Union", "Annotated", "Final", "ClassVar")
 #: What code says that also serves a database which takes text as equal whatever its case.
