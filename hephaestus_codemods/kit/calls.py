@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import tokenize
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.expressions import Token, comments_in, tokens_in
 from hephaestus_codemods.kit.layout import after_line, comment_above, line_start, line_stop
+from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import Edit
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
 
 Argument = ast.expr | ast.keyword
-#: An argument is not put at the end of a line that would become longer than this.
-WIDTH: Final = 100
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
@@ -49,9 +48,9 @@ def add_keywords(
     """Return the insertions that add ``name=value`` for each of *values* to *call*.
 
     They follow the layout of the call, and stand before a final ``**kwargs``. The name ``**``
-    adds an unpacking of its value. A call that no longer fits on its line gets a line for each
-    argument. None when one of the keywords is given already, or the call's
-    text is not understood.
+    adds an unpacking of its value. A call that no longer fits on the line that the target's
+    formatters allow gets a line for each argument. None when one of the keywords is given
+    already, or the call's text is not understood.
     """
     if not values or any(keyword(call, name) is not None for name in values):
         return None
@@ -212,18 +211,32 @@ def _insertions(module: Module, shape: Shape, items: list[str]) -> tuple[Edit, .
 
 
 def _becomes_too_long(module: Module, shape: Shape, items: list[str]) -> bool:
-    """Say whether a call that stands on one line does not fit on it with *items*."""
+    """Say whether arguments that stand on one line do not fit on it with *items*."""
     source = module.source
-    start, stop = line_start(source, shape.opening), line_stop(source, shape.opening)
-    if shape.closing > stop:
+    first = shape.opening if not _is_block(module, shape) else shape.spans[0][0]
+    start, stop = line_start(source, first), line_stop(source, first)
+    if first == shape.opening and shape.closing > stop:
         return False
-    return stop - start + sum(len(item) + 2 for item in items) > WIDTH
+    return stop - start + sum(len(item) + 2 for item in items) > _width(module)
+
+
+def _is_block(module: Module, shape: Shape) -> bool:
+    """Say whether all arguments stand on one line of their own, between those of the brackets."""
+    source = module.source
+    start, end = shape.spans[0][0], shape.spans[-1][1]
+    alone = _opens_line(module, start) and _opens_line(module, shape.closing)
+    one_line = line_stop(source, start) == line_stop(source, end)
+    return alone and one_line and not comments_in(module, shape.opening, shape.closing)
+
+
+def _width(module: Module) -> int:
+    return line_length(module.project, module.path)
 
 
 def _one_each(
     module: Module, shape: Shape, items: list[str], *, before_last: bool
 ) -> tuple[Edit, ...]:
-    """Give every argument of a call on one line a line of its own, as formatters do."""
+    """Give every argument of a call a line of its own, as formatters do."""
     source = module.source
     outer = source.newline(shape.opening) + source.indent(shape.opening)
     inner = outer + ("\t" if outer.endswith("\t") else "    ")
@@ -262,7 +275,7 @@ def _glue(module: Module, shape: Shape, items: list[str]) -> str:
     line = line_start(source, start)
     length = line_stop(source, end) - line_start(source, end)
     first = source.position(shape.opening)[0] == source.position(start)[0]
-    if not first and length + sum(len(item) + 2 for item in items) > WIDTH:
+    if not first and length + sum(len(item) + 2 for item in items) > _width(module):
         return source.newline(start) + source.indent(line)
     return " "
 

@@ -66,6 +66,18 @@ ADDED = {
         f"f({'a' * 90}, **kw, )",
         f"f(\n    {'a' * 90},\n    k=1,\n    m=n(),\n    **kw,\n)",
     ),
+    "all on a line of their own": (
+        "f(\n    a, b=2\n)",
+        "f(\n    a, b=2, k=1, m=n()\n)",
+    ),
+    "a line of their own that becomes too long": (
+        f"x = f(\n    a, b={'1' * 70}\n)  # c",
+        f"x = f(\n    a,\n    b={'1' * 70},\n    k=1,\n    m=n(),\n)  # c",
+    ),
+    "a line of their own that becomes too long, with a comment": (
+        f"x = f(\n    a, b={'1' * 70}  # c\n)",
+        f"x = f(\n    a, b={'1' * 70},\n    k=1,\n    m=n()  # c\n)",
+    ),
     "one per line": ("f(\n    a,\n    b=2,\n)", "f(\n    a,\n    b=2,\n    k=1,\n    m=n(),\n)"),
     "one per line, CRLF and tabs": ("f(\r\n\ta,\r\n)", "f(\r\n\ta,\r\n\tk=1,\r\n\tm=n(),\r\n)"),
     "one per line, no trailing comma": (
@@ -84,7 +96,7 @@ ADDED = {
     "filled": ("f(\n    a, b=2\n)", "f(\n    a, b=2, k=1, m=n()\n)"),
     "filled to the brim": (
         f"f(\n    {'a' * 90}, b=2\n)",
-        f"f(\n    {'a' * 90}, b=2,\n    k=1,\n    m=n()\n)",
+        f"f(\n    {'a' * 90},\n    b=2,\n    k=1,\n    m=n(),\n)",
     ),
     "a comment in an empty call": ("f(  # why\n)", "f(k=1, m=n()  # why\n)"),
     "a comment behind the last": ("f(a  # why\n  )", "f(a, k=1, m=n()  # why\n  )"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.kit.calls import WIDTH
 from hephaestus_codemods.kit.expressions import comments_in
 from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.rule import (
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.module import Module
 
+#: A chain that would make its line longer than this is broken.
+WIDTH: Final = 100
 COUNTS: Final = ("incr", "incrby", "decr", "decrby", "incrbyfloat")
 REASON: Final = (
     "every call but the first is one round trip already, and a transaction would make each of them "
