@@ -58,10 +58,11 @@ class Kind(StrEnum):
 class Aggregate:
     """What *query* computes of the rows of *table*; ``query.whole`` is the number or the bit.
 
-    *call* is the function as it is written, ``func.sum(Item.price)``; None for ``query.count()``
+    *call* is the function as it is written, with ``coalesce`` around it; None for ``query.count()``
     and for existence. *columns* are those that it reads; *is_plain* says that it reads the one
     column as it is. *default* is what a sum of no rows is replaced by, in ``coalesce``. *is_named*
-    says that the table is told by more than its conditions.
+    says that the table is told by more than its conditions. *parts* are what a row holds of which
+    the values go to the variables *names*.
     """
 
     query: Query
@@ -73,6 +74,8 @@ class Aggregate:
     is_plain: bool = False
     default: ast.expr | None = None
     is_named: bool = True
+    parts: tuple[Aggregate, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def column(self) -> Column | None:
@@ -84,10 +87,12 @@ def aggregate_of(query: Query) -> Aggregate | None:
     """Return what *query* computes, or None when it reads rows."""
     if query.gives is Gives.NUMBER:
         return _counted(query)
-    if not isinstance(query.source, ast.Call) or len(query.source.args) != 1:
+    if not isinstance(query.source, ast.Call) or not query.source.args:
         return None
     if query.gives not in (Gives.ONE, Gives.ONE_OR_NONE):
         return None
+    if len(query.source.args) > 1:
+        return _row(query, query.source.args)
     query = _first_of_row(query)
     return _existence(query, query.source.args[0]) or _computed(query, query.source.args[0])  # type: ignore[attr-defined]  # the same source
 
@@ -115,13 +120,38 @@ def _first_of_row(query: Query) -> Query:
     return query
 
 
+def _row(query: Query, nodes: list[ast.expr]) -> Aggregate | None:
+    """Return ``first, second = session.query(func.count(…), func.max(…)).one()``."""
+    found = [_computed(query, node) for node in nodes]
+    parts = tuple(one for one in found if one is not None)
+    if len(parts) < len(found) or any(one.table.model != parts[0].table.model for one in parts):
+        return None
+    match query.module.parents.get(query.whole):
+        case ast.Assign(targets=[ast.Tuple(elts=targets)]) if len(targets) == len(parts):
+            names = tuple(one.id for one in targets if isinstance(one, ast.Name))
+        case _:
+            names = ()
+    is_taken = len(names) == len(parts) and query.rows
+    return replace(
+        parts[0],
+        query=replace(parts[0].query, rows=not is_taken),
+        kind=Kind.VALUE,
+        name="row",
+        columns=(),
+        is_plain=False,
+        default=None,
+        parts=parts,
+        names=names,
+    )
+
+
 # --- func.count(), func.sum() ---
 
 
 def _computed(query: Query, node: ast.expr) -> Aggregate | None:
-    module = query.module
-    node, default = _uncoalesced(module, _unlabelled(node))
-    function, condition = unfiltered(node)
+    module, written = query.module, _unlabelled(node)
+    node, default = _uncoalesced(module, written)
+    function, condition = _unfiltered(node)
     name, argument = _function(module, function), _argument(function)
     if condition is not None:
         argument = ast.Tuple([*([argument] if argument is not None else []), condition], ast.Load())
@@ -143,7 +173,7 @@ def _computed(query: Query, node: ast.expr) -> Aggregate | None:
         _about(query, table),
         kind,
         replace(table, column=None),
-        node,
+        node if kind is Kind.COUNT else written,
         name,
         tuple(column for _, column in columns.values()),
         is_plain=argument is not None and selected_at(module, argument) is not None,
@@ -182,7 +212,12 @@ def _uncoalesced(module: Module, node: ast.expr) -> tuple[ast.expr, ast.expr | N
     return node, None
 
 
-def unfiltered(node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
+def function_in(module: Module, node: ast.expr) -> ast.expr:
+    """Return the function inside of ``coalesce`` and ``filter``."""
+    return _unfiltered(_uncoalesced(module, node)[0])[0]
+
+
+def _unfiltered(node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
     """Return the function in ``func.count().filter(condition)``, and the condition if any."""
     match node:
         case ast.Call(func=ast.Attribute(value=inner, attr="filter"), args=args, keywords=[]):

@@ -99,7 +99,11 @@ AGGREGATES = {
     "s.scalar(select(func.sum(Post.words + User.id)))": None,
     "s.scalar(select(func.sum(3)))": None,
     "s.scalar(select(func.lower(Post.words)))": None,
+    "s.execute(select(func.sum(Post.words), func.count(Post.id))).one()": (
+        "row: value · row · Post · · · ·"
+    ),
     "s.execute(select(func.sum(Post.words), func.count())).one()": None,
+    "s.execute(select(func.sum(Post.words), Post.id)).one()": None,
     # Joins
     "s.scalar(select(func.count(Post.id)).join(User).where(User.id == key))": (
         "count · count · Post · =id · id = key · ·"

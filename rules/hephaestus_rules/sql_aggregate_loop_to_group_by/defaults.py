@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.project.aggregates import columns_of, unfiltered
+from hephaestus_codemods.project.aggregates import columns_of, function_in
 from hephaestus_codemods.rule import Established, Precondition, Refusal
 from hephaestus_rules.sql_select_loop_to_batch.types import compares_exactly
 
@@ -58,11 +58,12 @@ class Default:
 
 def number_of(aggregate: Aggregate) -> Number | None:
     """Return the kind of number that *aggregate* gives; None when it is not known."""
-    function = unfiltered(aggregate.call)[0] if aggregate.call is not None else None
+    module, call = aggregate.query.module, aggregate.call
+    function = function_in(module, call) if call is not None else None
     given = function.args if isinstance(function, ast.Call) else []
     if len(given) != 1 or not _is_arithmetic(given[0]):
         return None
-    read = columns_of(aggregate.query.module, given[0]) or {}
+    read = columns_of(module, given[0]) or {}
     types = {column.type_name for _, column in read.values()}
     if not types or not types <= WHOLE | BIG | DECIMAL | FLOAT:
         return None

@@ -62,7 +62,7 @@ class Plan:
     question: Question
     key: Key
     items: Items
-    default: Default | None
+    defaults: tuple[Default | None, ...]
     preconditions: tuple[Precondition, ...]
     attribute: str = ""
 
@@ -241,13 +241,16 @@ class Batch:
         """Return the expression: a dictionary, or for existence a set."""
         if self.aggregate.kind is Kind.EXISTS:
             return self.asked.distinct()
+        if self.aggregate.parts:
+            key = fresh_name(self.asked.module, self.key, self.asked.place)
+            return self.asked.rows(self._computed(), key, self.aggregate.names)
         return self.asked.grouped(self._computed())
 
     def _computed(self) -> str:
         """Return the aggregate as it is written, or ``func.count()``."""
-        if self.aggregate.call is None:
-            return f"{self.asked.named('sqlalchemy.func')}.count()"
-        return flat_text_of(self.asked.module, self.aggregate.call)
+        calls = [one.call for one in self.aggregate.parts or (self.aggregate,)]
+        given = [flat_text_of(self.asked.module, one) for one in calls if one is not None]
+        return ", ".join(given) or f"{self.asked.named('sqlalchemy.func')}.count()"
 
     def name(self, word: str = "") -> str:
         """Return a name for the answers; *word* is one for what is computed of several columns."""
@@ -255,6 +258,8 @@ class Batch:
         told = columns[0] if len(columns) == 1 else None
         if aggregate.kind is Kind.EXISTS:
             return f"{plural(self.told_key)}_with_{plural(self.noun)}"
+        if aggregate.parts:
+            return f"{self.noun}_stats_by_{self.told_key}"
         if aggregate.kind is Kind.COUNT:
             is_row = told is None or told.primary_key or (aggregate.is_plain and not told.nullable)
             what = self.noun if told is None or is_row else told.attribute
@@ -289,6 +294,12 @@ class Grouped(Statement):
         """Return a dictionary from key to what is *computed* of its rows."""
         sent = self.sent(f"{self.column}, {computed}", f".group_by({self.column})")
         return f"dict({f'({sent})' if self.query.is_async else sent}.all())"
+
+    def rows(self, computed: str, key: str, names: tuple[str, ...]) -> str:
+        """Return a dictionary from *key* to all that is *computed*, by the *names* it has."""
+        sent = self.sent(f"{self.column}, {computed}", f".group_by({self.column})")
+        told = ", ".join(names)
+        return f"{{{key}: ({told}) for {key}, {told} in {sent}}}"
 
     def distinct(self) -> str:
         """Return the set of the keys that have rows."""
@@ -330,17 +341,26 @@ class LookUp:
 
     def _default(self) -> str:
         """Return what follows the key where no rows give something else than None."""
-        if self.plan.use.aggregate.kind is Kind.COUNT:
-            return ", 0"
-        if self.plan.default is None:
-            return ""
-        match self.plan.default.number:
+        aggregate = self.plan.use.aggregate
+        pairs = zip(aggregate.parts or (aggregate,), self.plan.defaults, strict=True)
+        each = [self._of_none(one.kind, default) for one, default in pairs]
+        if aggregate.parts:
+            return f", ({', '.join(each)})"
+        return f", {each[0]}" if each[0] != "None" else ""
+
+    def _of_none(self, kind: Kind, default: Default | None) -> str:
+        """Return what one aggregate gives for no rows."""
+        if kind is Kind.COUNT:
+            return "0"
+        if default is None:
+            return "None"
+        match default.number:
             case Number.INT:
-                return ", 0"
+                return "0"
             case Number.FLOAT:
-                return ", 0.0"
+                return "0.0"
             case Number.DECIMAL:
-                return f", {self._named('decimal.Decimal')}(0)"
+                return f"{self._named('decimal.Decimal')}(0)"
 
     def _named(self, qualified: str) -> str:
         found = name_for(self.module, qualified, self.plan.loop.place)

@@ -107,6 +107,8 @@ def _finding(plan: Plan, change: Callable[[], Change]) -> Finding:
 
 def _class_of(aggregate: Aggregate) -> Safety:
     """Sums of floats may differ in their last digits when rows come in another order."""
+    if aggregate.parts:
+        return max(map(_class_of, aggregate.parts), key=lambda one: one.rank)
     if aggregate.name not in ADDING or number_of(aggregate) in (Number.INT, Number.DECIMAL):
         return Safety.SAFE
     return Safety.REVIEW
@@ -168,15 +170,18 @@ def planned_for(
     obstacle = _obstacle(loop, question, parts)
     if isinstance(obstacle, Refusal):
         return obstacle
-    default = default_of(use.aggregate) if use.aggregate.default is not None else None
-    if isinstance(default, Refusal):
-        return default
-    plan = Plan(loop, use, node, question, key, items, default, (), attribute)
+    parts_of_row = use.aggregate.parts or (use.aggregate,)
+    found = [default_of(one) if one.default is not None else None for one in parts_of_row]
+    unclear = next((one for one in found if isinstance(one, Refusal)), None)
+    if unclear is not None:
+        return unclear
+    defaults = tuple(one for one in found if not isinstance(one, Refusal))
+    plan = Plan(loop, use, node, question, key, items, defaults, (), attribute)
     agreed = same_values(plan) if attribute else comparable(loop, shape, key)
     if isinstance(agreed, Refusal):
         return agreed
     known = [keyed(shape), obstacle, bounded(items), agreed]
-    known += [default.known] if default is not None else []
+    known += [one.known for one in defaults if one is not None]
     return replace(plan, preconditions=tuple(known))
 
 

@@ -51,7 +51,8 @@ def question_of(aggregate: Aggregate, varies: Callable[[ast.AST], bool]) -> Ques
     assert table.model is not None
     if query.rows:
         return Refusal("rows-wanted", "its result is a row, of which the number is taken later")
-    if aggregate.call is not None and varies(aggregate.call):
+    calls = [one.call for one in (aggregate, *aggregate.parts) if one.call is not None]
+    if any(varies(one) for one in calls):
         return Refusal("varying-query", "what is computed changes from item to item")
     if not aggregate.is_named and _has_parent_table(query.module, table.model):
         message = f"{ast.unparse(table.node)} has columns of a parent table, which is asked alone"
