@@ -233,3 +233,10 @@ def test_common_sources_run_on_old_pythons() -> None:
 
     for name in ("__init__", "lifespan"):
         ast.parse(common_source(name), feature_version=(3, 9))
+
+
+def test_a_list_that_leaves_out_who_asks_is_not_how_it_is_shipped() -> None:
+    """`app.api` is not in the list, and runs all the same: from the repository."""
+    listed = '[tool.setuptools]\npackages = ["app", "docker"]\n'
+
+    assert not isinstance(planned({**APP, "pyproject.toml": listed}, db_pool=BODY), Refusal)

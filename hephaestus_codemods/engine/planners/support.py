@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from hephaestus_codemods.kit.support import Place, support_place
+from hephaestus_codemods.kit.support import PACKAGE, Place, support_place
 from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.rule import Refusal
 
@@ -50,7 +50,7 @@ def plan_support(
     that was edited by hand refuses the whole plan.
     """
     place = support_place(project, app_path)
-    refusal = _unpackaged(project, place)
+    refusal = _unpackaged(project, place, app_path)
     if refusal is not None:
         return refusal
     plan: dict[str, bytes] = {}
@@ -126,9 +126,16 @@ def _is_newer(one: str, other: str) -> bool:
         return False
 
 
-def _unpackaged(project: Project, place: Place) -> Refusal | None:
-    """Refuse when the distribution lists its packages one by one: ours would not be shipped."""
-    if place.package in _listed(project, place) or not _listed(project, place):
+def _unpackaged(project: Project, place: Place, app_path: str) -> Refusal | None:
+    """Refuse when the distribution lists its packages one by one: ours would not be shipped.
+
+    A list without the package that asks is not how that is shipped either.
+    """
+    listed = _listed(project, place)
+    holder = place.package.removesuffix(PACKAGE)
+    within = app_path[len(place.folder.removesuffix(PACKAGE)) :].rpartition("/")[0]
+    asking = f"{holder}{within.replace('/', '.')}".rstrip(".")
+    if place.package in listed or asking not in listed:
         return None
     message = (
         f"pyproject.toml lists its packages: add {place.package!r} to tool.setuptools.packages"
