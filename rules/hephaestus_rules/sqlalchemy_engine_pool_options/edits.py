@@ -99,9 +99,9 @@ def _again(site: Site, url: ast.expr) -> tuple[str, tuple[Edit, ...]] | Refusal:
     if is_repeatable(site.module, url) and "\n" not in text and "\r" not in text:
         return text, ()
     bound = _bound(site, url, text)
+    shown = f"{site.text(url.func)}(…)" if isinstance(url, ast.Call) else site.text(url)
     return bound or Refusal(
-        "url-expression",
-        f"`{site.text(url)}` would be evaluated twice: bind it to a name first",
+        "url-expression", f"`{shown}` would be evaluated twice: bind it to a name first"
     )
 
 
@@ -129,11 +129,19 @@ def _bound(site: Site, url: ast.expr, text: str) -> tuple[str, tuple[Edit, ...]]
     module = site.module
     statement = module.statement(site.call)
     first = statement.value if isinstance(statement, ast.Return) else statement_value(statement)
-    if first is not site.call or site.call.args[:1] != [url] or "\n" in text or "\r" in text:
+    if first is not site.call or site.call.args[:1] != [url]:
         return None
     if isinstance(module.parents.get(statement), ast.ClassDef) or isinstance(url, ast.Await):
         return None
     name = fresh_name(module, "database_url", site.call)
-    new = insert_before(module, statement, f"{name} = {text}")
+    new = insert_before(module, statement, f"{name} = {_at_margin(module, url, text)}")
     replaced = replace_argument(module, url, name)
     return (name, (*new, *replaced)) if new is not None and replaced is not None else None
+
+
+def _at_margin(module: Module, url: ast.expr, text: str) -> str:
+    """Return the lines of *text* as they are when its first one is not indented."""
+    source = module.source
+    indent = source.indent(source.span(url)[0])
+    first, *rest = text.splitlines()
+    return "\n".join([first, *(line.removeprefix(indent) for line in rest)])
