@@ -156,6 +156,9 @@ def _found(
     node, negated, kind = asked
     if loaded.query.is_async:
         return Refusal("async-session", f"{attribute} is no plain attribute of an async session")
+    if relationship.lazy != DYNAMIC and _is_loaded(module, loop, name, attribute):
+        message = f"{attribute} is used otherwise too, so that it is loaded anyway"
+        return Refusal("collection-used", message)
     keyed = _key(loaded, relationship)
     if isinstance(keyed, Refusal):
         return keyed
@@ -165,9 +168,6 @@ def _found(
         return Refusal(
             "key-type", f"{key.attribute} has a type whose values may be equal otherwise"
         )
-    if relationship.lazy != DYNAMIC and _is_loaded(module, loop, name, attribute):
-        message = f"{attribute} is used otherwise too, so that it is loaded anyway"
-        return Refusal("collection-used", message)
     if _escapes(loaded, loop, name):
         return Refusal("escapes", f"{name} is handed on, and may be asked for {attribute} again")
     if _is_filled(loaded, loop, target, attribute):
