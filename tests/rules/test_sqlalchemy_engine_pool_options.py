@@ -294,15 +294,23 @@ SETTINGS = [
 ]
 
 
-def test_the_budget_is_explained():
+@pytest.mark.parametrize(
+    ("url", "assumed"),
+    [
+        ("postgresql://db/app", "90 (100 less 10 in reserve); assumed: one process runs the "),
+        ("mysql+pymysql://db/app", "141 (151 less 10 in reserve); assumed: one process runs the "),
+    ],
+)
+def test_the_budget_is_explained(url, assumed):
     """The report holds the sum that a person can check, and what was assumed for it."""
-    files = {"app/__init__.py": "", "app/db.py": LITERAL.format(url="postgresql://db/app")}
+    files = {"app/__init__.py": "", "app/db.py": LITERAL.format(url=url)}
     module = Project.from_files(files).module_at("app/db.py")
 
     (finding,) = RULE.find(module, {})
 
     fact = next(one for one in finding.preconditions if one.name == "connection budget")
     assert fact.established is Established.ASSUMED
-    assert fact.detail.startswith("1 process * 1 engine * (10 + 10) = 20 connections of 90")
-    assert "one process runs the application" in fact.detail
-    assert "max_connections is 100" in fact.detail
+    total = "1 process * 1 engine * (10 + 10) = 20 connections of "
+    server = {"p": "100, PostgreSQL", "m": "151, MySQL"}[url[0]]
+    rest = f"application, max_connections is {server}'s default"
+    assert fact.detail == total + assumed + rest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-#: What PostgreSQL allows when nobody says otherwise.
-DEFAULT_CONNECTIONS: Final = 100
+#: What servers allow when nobody says otherwise; the first is the least, for unknown ones.
+DEFAULT_CONNECTIONS: Final = {"postgresql": (100, "PostgreSQL"), "mysql": (151, "MySQL")}
 #: Left for superusers, migrations, backups and people.
 RESERVED: Final = 10
 #: With fewer connections than this for each engine a pool is only a queue.
@@ -46,6 +46,12 @@ class Budget:
             f"{self.processes * self.engines * (pool_size + max_overflow)} connections of "
             f"{self.connections - RESERVED} ({self.connections} less {RESERVED} in reserve)"
         )
+
+
+def default_connections(backends: frozenset[str]) -> tuple[int, str]:
+    """Return how many connections a server of *backends* allows, and whose default that is."""
+    only = next(iter(backends)) if len(backends) == 1 else "postgresql"
+    return DEFAULT_CONNECTIONS.get(only, DEFAULT_CONNECTIONS["postgresql"])
 
 
 def _count(number: int, one: str, many: str) -> str:

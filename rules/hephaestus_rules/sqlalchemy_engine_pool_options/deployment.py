@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.rule import Established, Precondition, Refusal
-from hephaestus_rules.sqlalchemy_engine_pool_options.budget import DEFAULT_CONNECTIONS, Budget
+from hephaestus_rules.sqlalchemy_engine_pool_options.budget import Budget, default_connections
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import place_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.site import ENGINE_FACTORIES, site_of
@@ -40,13 +40,17 @@ class Sizes:
         return Precondition("connection budget", Established.ASSUMED, detail)
 
 
-def sizes_for(project: Project, options: Options) -> Sizes | Refusal:
-    """Return the sizes that fit the deployment of *project*, or the reason why none do."""
+def sizes_for(project: Project, backends: frozenset[str], options: Options) -> Sizes | Refusal:
+    """Return the sizes that fit the deployment of *project*, or the reason why none do.
+
+    *backends* are the databases that the engine may lead to.
+    """
     told = int(options["max-connections"])
-    connections = told or DEFAULT_CONNECTIONS
+    usual, server = default_connections(backends)
+    connections = told or usual
     processes, unknown = _processes(project, options)
     if not told:
-        unknown = (*unknown, f"max_connections is {connections}, PostgreSQL's default")
+        unknown = (*unknown, f"max_connections is {connections}, {server}'s default")
     budget = Budget(connections, processes, engines_of(project))
     if budget.is_too_small:
         return Refusal(

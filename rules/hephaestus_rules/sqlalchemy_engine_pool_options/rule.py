@@ -51,7 +51,7 @@ OPTIONS: Final = (
     Option("pool-recycle", 1800, "seconds after which a connection is replaced", minimum=1),
     Option("pool-pre-ping", True, "test a connection before lending it: one round trip each time"),
     Option("processes", 0, "processes that run at once; 0 means as the deployment says", minimum=0),
-    Option("max-connections", 0, "what the server allows; 0 means unknown, 100 assumed", minimum=0),
+    Option("max-connections", 0, "what the server allows; 0 means its default", minimum=0),
 )
 
 
@@ -89,7 +89,7 @@ def _engine(site: Site, options: Options) -> Finding:
     refusal = place.refusal or refusal_of_process(site.module)
     if refusal is not None:
         return _left(site, refusal)
-    sizes = sizes_for(site.module.project, options)
+    sizes = sizes_for(site.module.project, site.target.backends, options)
     if isinstance(sizes, Refusal):
         return _left(site, sizes)
     settings = _settings(site, sizes, options)
