@@ -97,6 +97,11 @@ def aggregate_of(query: Query) -> Aggregate | None:
     return _existence(query, query.source.args[0]) or _computed(query, query.source.args[0])  # type: ignore[attr-defined]  # the same source
 
 
+def counts(query: Query) -> bool:
+    """Say whether *query* computes a number, or a bit, and reads no rows."""
+    return query.gives is Gives.NUMBER or aggregate_of(query) is not None
+
+
 def _counted(query: Query) -> Aggregate | None:
     """Return ``session.query(M).filter(…).count()``, also of some columns of one class."""
     selected = query.selected or ()

@@ -14,9 +14,10 @@ from hephaestus_codemods.kit.expressions import comments_in, text_of
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops
 from hephaestus_codemods.kit.names import fresh_name
 from hephaestus_codemods.kit.words import plural
+from hephaestus_codemods.project.aggregates import counts
 from hephaestus_codemods.project.askers import Asker, asker_of, may_ask
 from hephaestus_codemods.project.callgraph import resolve
-from hephaestus_codemods.project.queries import Gives, query_of
+from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import Addition, CannotEdit, Change, Import, Refusal
 from hephaestus_rules.sql_select_loop_to_batch.forms import Batch
@@ -60,7 +61,7 @@ def asked_in_loops(module: Module) -> list[tuple[Asked, Loop]]:
             continue
         function = resolve(module, call).function
         asker = asker_of(function.module, function.node) if function is not None else None
-        if function is None or asker is None or asker.query.gives is Gives.NUMBER:
+        if function is None or asker is None or counts(asker.query):
             continue
         arguments = arguments_of(call, asker)
         if arguments is not None:

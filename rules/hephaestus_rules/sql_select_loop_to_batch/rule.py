@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.expressions import same_expression
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
+from hephaestus_codemods.project.aggregates import counts
 from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.project.nodes import Function
-from hephaestus_codemods.project.queries import Form, Gives, Query, query_of, selected_at
+from hephaestus_codemods.project.queries import Form, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.sql_select_loop_to_batch.apart import apart
 from hephaestus_rules.sql_select_loop_to_batch.away import (
@@ -84,7 +85,7 @@ def queries_in_loops(module: Module) -> list[tuple[Query, Loop]]:
     inner: set[ast.AST] = set()
     for node, loop in calls_in_loops(module):
         query = query_of(module, node) if node not in inner else None
-        if query is None or query.gives is Gives.NUMBER:
+        if query is None or counts(query):
             continue
         for part in (node, *query.steps):
             inner.update(one for one in ast.walk(part) if one is not node)
