@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from hephaestus_codemods.project.aggregates import Aggregate, aggregate_of
+from hephaestus_codemods.project.aggregates import Aggregate, aggregate_of, counts
 from hephaestus_codemods.project.module import Module
-from hephaestus_codemods.project.queries import query_of
+from hephaestus_codemods.project.queries import Query, query_of
 from tests.project.reveal import project_of
 
 HEAD = """
@@ -157,8 +157,8 @@ def described(module: Module, found: Aggregate) -> str:
     return " · ".join(parts).replace("  ", " ").strip()
 
 
-def asked(expression: str) -> str | None:
-    """Return what the expression computes, described."""
+def queries_in(expression: str) -> tuple[Module, list[Query]]:
+    """Return the queries in the expression, the outer ones first."""
     project = project_of(
         HEAD
         + "    async def f(s: Session, a: AsyncSession, m: ModelSession, key: int, thing):\n"
@@ -168,8 +168,14 @@ def asked(expression: str) -> str | None:
     answer = next(one.value for one in module.nodes if isinstance(one, ast.Return))
     assert answer is not None
     nodes = [one for one in ast.walk(answer) if isinstance(one, ast.Call | ast.Await)]
-    queries = (query_of(module, one) for one in nodes)
-    found = (aggregate_of(one) for one in queries if one is not None)
+    found = (query_of(module, one) for one in nodes)
+    return module, [one for one in found if one is not None]
+
+
+def asked(expression: str) -> str | None:
+    """Return what the expression computes, described."""
+    module, queries = queries_in(expression)
+    found = (aggregate_of(one) for one in queries)
     first = next((one for one in found if one is not None), None)
     return described(module, first) if first is not None else None
 
@@ -178,3 +184,18 @@ def asked(expression: str) -> str | None:
 def test_what_is_computed(expression: str) -> None:
     """Each way to ask for a number, or for one bit, says of which rows."""
     assert asked(expression) == AGGREGATES[expression]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("s.query(Post, User).count()", True),
+        ("s.scalar(select(func.sum(Post.words)))", True),
+        ("s.query(s.query(Post).exists()).scalar()", True),
+        ("s.query(Post).first()", False),
+        ("s.execute(select(Post.id, func.count()).group_by(Post.id)).all()", False),
+    ],
+)
+def test_what_reads_no_rows(expression: str, expected: bool) -> None:
+    """Also where what is counted is not understood."""
+    assert counts(queries_in(expression)[1][0]) is expected
