@@ -98,19 +98,19 @@ def _refusal(module: Module, statement: ast.Assign) -> Refusal | None:
     chosen = next(module.project.modules_with(*CHOSEN, tests=True), None)
     if chosen is not None:
         return Refusal("chosen-by-author", f"the pool is the author's choice in {chosen.path}")
-    again = _set_again(module, statement)
-    if again is not None:
-        message = f"{again} sets the URL too, maybe to SQLite, which accepts no pool settings"
-        return Refusal("url-set-again", f"{message}: give each of them its own {OPTIONS}")
-    floor = module.project.target.version_floor("flask-sqlalchemy", module.path)
-    if floor is not None and floor < READS_OPTIONS:
-        message = f"Flask-SQLAlchemy {floor} does not read {OPTIONS}: {READS_OPTIONS} is the first"
-        return Refusal("old-version", message)
     target = target_of(module, statement.value)
     if target.is_embedded:
         return Refusal("sqlite", "this is SQLite: there are no connections of a server to share")
     if target.pooler is not None:
         return Refusal("pooler", f"`{target.pooler}` is a connection pooler: leave pooling to it")
+    floor = module.project.target.version_floor("flask-sqlalchemy", module.path)
+    if floor is not None and floor < READS_OPTIONS:
+        message = f"Flask-SQLAlchemy {floor} does not read {OPTIONS}: {READS_OPTIONS} is the first"
+        return Refusal("old-version", message)
+    again = _set_again(module, statement)
+    if again is not None:
+        message = f"{again} sets the URL too, maybe to SQLite, which accepts no pool settings"
+        return Refusal("url-set-again", f"{message}: give each of them its own {OPTIONS}")
     return refusal_of_process(module)
 
 
