@@ -89,6 +89,11 @@ def test_sqlite_gets_nothing(db_pool, url):
     assert db_pool.pool_options(url) == {}
 
 
+def test_databases_in_the_process_need_no_dialect_to_be_known(db_pool):
+    """DuckDB's dialect is somebody else's, and for a file it would say that it keeps a queue."""
+    assert not db_pool.keeps_queue(make_url("duckdb:///some.duckdb"))
+
+
 @pytest.mark.parametrize("poolclass", [NullPool, StaticPool, SingletonThreadPool, AssertionPool])
 def test_a_pool_without_a_queue_gets_nothing(db_pool, poolclass):
     """Sizes are an error for these classes."""
@@ -102,7 +107,7 @@ def test_a_pool_without_a_queue_gets_nothing(db_pool, poolclass):
     "url",
     [
         "postgresql://app@pgbouncer/app",
-        "postgresql://app@pgbouncer.internal:5432/app",
+        "postgresql://app@PgBouncer.internal:5432/app",
         "postgresql://app@db:6432/app",
         "postgresql://app@db/app?pgbouncer=true",
         "postgresql://app@db/app?pgbouncer=True",
@@ -165,10 +170,12 @@ def test_the_switch_brings_the_defaults_back(db_pool, pg_url, monkeypatch, value
 )
 def test_a_bad_url_is_the_business_of_create_engine(db_pool, url):
     """The error is the original one; and none comes where no engine is made, as in a Config."""
+    options = db_pool.pool_options(url)
+
     with pytest.raises(BAD_URL) as theirs:
         sa.create_engine(url)
     with pytest.raises(BAD_URL) as ours:
-        sa.create_engine(url, **db_pool.pool_options(url))
+        sa.create_engine(url, **options)
 
     assert (ours.type, str(ours.value)) == (theirs.type, str(theirs.value))
 

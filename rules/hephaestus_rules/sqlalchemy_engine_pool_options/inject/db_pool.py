@@ -63,10 +63,8 @@ def pool_options(
 
 def is_shared(url: str | URL | None, poolclass: type[Pool] | None = None) -> bool:
     """Say whether an engine for *url* shares a server's own connections through a queue."""
-    if url is None:
-        return False
     try:
-        target = make_url(url)
+        target = make_url(url or "")
         return keeps_queue(target, poolclass) and not behind_pooler(target)
     except (ArgumentError, AttributeError, ImportError, ValueError):  # as create_engine will say
         return False
