@@ -24,7 +24,7 @@ T = TypeVar("T")
 #: Files that may say how the target is started.
 STARTING: Final = re.compile(
     r"(?:^|/)(?:[^/]*Dockerfile[^/]*|[^/]*\.dockerfile|Procfile[^/]*|[^/]*compose[^/]*\.ya?ml|"
-    r"[^/]*\.(?:sh|service|ini|toml|ya?ml|env)|\.env[^/]*|[^/]*gunicorn[^/]*\.py|supervisord\.conf|"
+    r"[^/]*\.(?:sh|service|ini|toml|ya?ml|env)|[^/]*postgres[^/]*\.conf|my\.cnf|\.env[^/]*|[^/]*gunicorn[^/]*\.py|supervisord\.conf|"
     r"serverless\.(?:ya?ml|json|ts)|template\.ya?ml|zappa_settings\.(?:json|py)|Makefile)$"
 )
 SERVER: Final = re.compile(r"\b(gunicorn|uvicorn|hypercorn|granian|fastapi[\s\"',]+run|uwsgi)\b")
@@ -35,6 +35,9 @@ STARTED: Final = re.compile(
 )
 WORKERS: Final = re.compile(r"(?:--workers|-w)[\s=\"',]+(\d+)\b|--processes[\s=]+(\d+)\b")
 WEB_CONCURRENCY: Final = re.compile(r"\bWEB_CONCURRENCY\b[\"']?\s*[:=]?\s*[\"']?(\d+)\b")
+MAX_CONNECTIONS: Final = re.compile(
+    r"(?:-c[\s\"',]+|--)max[_-]connections\s*[=\s]\s*(\d+)\b|^\s*max_connections\s*=\s*(\d+)\b"
+)
 REPLICAS: Final = re.compile(r"^\s*(?:replicas|minReplicas|maxReplicas|replicaCount):\s*(\d+)\b")
 SCALE: Final = re.compile(r"^\s*scale:\s*(\d+)\b|--scale\s+\w+=(\d+)")
 IMAGE: Final = re.compile(
@@ -148,6 +151,11 @@ class Deployment:
     def replicas(self) -> tuple[Fact[int], ...]:
         """How many copies of a container run at once."""
         return (*self._matches(REPLICAS), *self._matches(SCALE))
+
+    @cached_property
+    def max_connections(self) -> tuple[Fact[int], ...]:
+        """How many connections database servers are told to allow."""
+        return tuple(self._matches(MAX_CONNECTIONS))
 
     @cached_property
     def preload_app(self) -> tuple[Fact[bool], ...]:

@@ -80,6 +80,25 @@ def test_prefork_poolers_and_functions() -> None:
     ]
 
 
+def test_what_servers_allow() -> None:
+    """Options on a command line and lines of a configuration say how many may connect."""
+    deployment = deployment_of(
+        **{
+            "compose.yaml": "command: postgres -c max_connections=300 -c fsync=off\n",
+            "docker__postgresql.conf": "# max_connections = 1\nmax_connections = 200  # all\n",
+            "mysql.sh": "mysqld --max-connections=151 --x\n",
+            "settings.yaml": "redis:\n  max_connections: 5\n",
+            ".env": "REDIS_MAX_CONNECTIONS=6\n",
+        }
+    )
+
+    assert deployment.max_connections == (
+        Fact(300, "compose.yaml:1"),
+        Fact(200, "docker/postgresql.conf:2"),
+        Fact(151, "mysql.sh:1"),
+    )
+
+
 def test_a_word_is_no_pooler() -> None:
     """Odyssey is a pooler where a host or an image is named, and elsewhere a game console."""
     deployment = deployment_of(

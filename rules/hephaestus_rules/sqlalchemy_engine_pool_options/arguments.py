@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.calls import argument
 from hephaestus_codemods.kit.expressions import Where, text_of
 from hephaestus_codemods.project.scopes import BindingKind
 from hephaestus_rules.sqlalchemy_engine_pool_options.origins import (
@@ -85,7 +86,8 @@ def _unpacked(module: Module, call: ast.Call, value: ast.expr) -> Arguments:
         return Arguments(entries)
     text = text_of(module, value, Where.OPERAND)
     hint = _choice(Origin(module, value))
-    chosen = f"`{hint}` stands in `{text.partition('(')[0]}`" if hint is not None else None
+    source = text_of(module, value.func if isinstance(value, ast.Call) else value, Where.VALUE)
+    chosen = f"`{hint}` stands in `{source}`" if hint is not None else None
     unseen = Arguments(
         unseen=f"`**{text}` may hold pool settings that cannot be seen here", chosen=chosen
     )
@@ -248,8 +250,27 @@ def _origins(module: Module, name: ast.Name | ast.Attribute) -> Iterator[Origin]
         found = members(owner, name.attr) if owner is not None else ()
     yield from (one for one in found if not isinstance(one.node, ast.ClassDef))
     if isinstance(name, ast.Name):
+        scope = _scope_of(module, name)
         stores = (one for one in _reads(module, name.id) if _added(module, one))
-        yield from (Origin(module, module.statement(one)) for one in stores)
+        same = (one for one in stores if _scope_of(module, one) is scope)
+        yield from (Origin(module, module.statement(one)) for one in same)
+        yield from _given(module, name)
+
+
+def _given(module: Module, name: ast.Name) -> Iterator[Origin]:
+    """Yield what the callers of a function give for its parameter *name*."""
+    found = module.scopes.lookup(name.id, name)
+    if found is None or not isinstance(found[0], FunctionDef):
+        return
+    function, parameters = found[0], [one.arg for one in found[0].args.args]
+    if not any(one.kind is BindingKind.PARAMETER for one in found[1]):
+        return
+    place = parameters.index(name.id) if name.id in parameters else len(parameters)
+    for call in calls_of(Origin(module, function), f"{module.name}.{function.name}"):
+        assert isinstance(call.node, ast.Call)
+        value = argument(call.node, place, name.id)
+        if value is not None:
+            yield Origin(call.module, value)
 
 
 def _chosen_key(node: ast.AST) -> str | None:

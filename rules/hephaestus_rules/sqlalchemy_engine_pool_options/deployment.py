@@ -45,12 +45,9 @@ def sizes_for(project: Project, backends: frozenset[str], options: Options) -> S
 
     *backends* are the databases that the engine may lead to.
     """
-    told = int(options["max-connections"])
-    usual, server = default_connections(backends)
-    connections = told or usual
+    connections, allowed = _connections(project, backends, options)
     processes, unknown = _processes(project, options)
-    if not told:
-        unknown = (*unknown, f"max_connections is {connections}, {server}'s default")
+    unknown = (*unknown, *allowed)
     budget = Budget(connections, processes, engines_of(project))
     if budget.is_too_small:
         return Refusal(
@@ -60,6 +57,23 @@ def sizes_for(project: Project, backends: frozenset[str], options: Options) -> S
         )
     wanted = int(options["pool-size"]), int(options["max-overflow"])
     return Sizes(budget, *budget.fit(*wanted), unknown)
+
+
+def _connections(
+    project: Project, backends: frozenset[str], options: Options
+) -> tuple[int, tuple[str, ...]]:
+    """Return how many connections the server allows, and what had to be assumed for that.
+
+    A file of the repository may configure another server than the one of production.
+    """
+    told = int(options["max-connections"])
+    if told:
+        return told, ()
+    found = min(project.deployment.max_connections, key=lambda one: one.value, default=None)
+    if found is not None:
+        return found.value, (f"max_connections is {found.value}, as {found.where} says",)
+    usual, server = default_connections(backends)
+    return usual, (f"max_connections is {usual}, {server}'s default",)
 
 
 def _processes(project: Project, options: Options) -> tuple[int, tuple[str, ...]]:

@@ -28,7 +28,12 @@ OPTIONS: Final = "SQLALCHEMY_ENGINE_OPTIONS"
 #: The first Flask-SQLAlchemy that reads the options.
 READS_OPTIONS: Final = Version("2.4")
 #: With one of these somewhere in the project the author has decided about the pool.
-CHOSEN: Final = (b"SQLALCHEMY_ENGINE_OPTIONS", b"SQLALCHEMY_POOL_SIZE", b"SQLALCHEMY_MAX_OVERFLOW")
+CHOSEN: Final = (
+    OPTIONS.encode(),
+    b"SQLALCHEMY_POOL_SIZE",
+    b"SQLALCHEMY_MAX_OVERFLOW",
+    b"engine_options=",
+)
 
 
 def find_urls(module: Module) -> Iterator[Finding]:

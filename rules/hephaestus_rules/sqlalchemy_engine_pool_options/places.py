@@ -98,8 +98,8 @@ def _refused(code: str, reason: str) -> Place:
 def _per_call(what: str) -> Place:
     return _refused(
         "engine-per-call",
-        f"{what} makes an engine whenever it runs: a pool cannot be shared before the engine is "
-        "(see sqlalchemy-engine-singleton)",
+        f"{what} makes an engine whenever it runs: make one for the process first, then its pool "
+        "is shared",
     )
 
 

@@ -51,7 +51,9 @@ OPTIONS: Final = (
     Option("pool-recycle", 1800, "seconds after which a connection is replaced", minimum=1),
     Option("pool-pre-ping", True, "test a connection before lending it: one round trip each time"),
     Option("processes", 0, "processes that run at once; 0 means as the deployment says", minimum=0),
-    Option("max-connections", 0, "what the server allows; 0 means its default", minimum=0),
+    Option(
+        "max-connections", 0, "what the server allows; 0 means as the deployment says", minimum=0
+    ),
 )
 
 
