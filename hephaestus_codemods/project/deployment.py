@@ -35,9 +35,9 @@ STARTED: Final = re.compile(
 )
 WORKERS: Final = re.compile(r"(?:--workers|-w)[\s=\"',]+(\d+)\b|--processes[\s=]+(\d+)\b")
 WEB_CONCURRENCY: Final = re.compile(r"\bWEB_CONCURRENCY\b[\"']?\s*[:=]?\s*[\"']?(\d+)\b")
-MAX_CONNECTIONS: Final = re.compile(
-    r"(?:-c[\s\"',]+|--)max[_-]connections\s*[=\s]\s*(\d+)\b|^\s*max_connections\s*=\s*(\d+)\b"
-)
+#: On a command line, and alone on a line: that is a server's only in a file of its own.
+MAX_CONNECTIONS: Final = re.compile(r"(?:-c[\s\"',]+|--)max[_-]connections\s*[=\s]\s*(\d+)\b")
+SET_CONNECTIONS: Final = re.compile(r"^\s*max_connections\s*=\s*(\d+)\b")
 REPLICAS: Final = re.compile(r"^\s*(?:replicas|minReplicas|maxReplicas|replicaCount):\s*(\d+)\b")
 SCALE: Final = re.compile(r"^\s*scale:\s*(\d+)\b|--scale\s+\w+=(\d+)")
 IMAGE: Final = re.compile(
@@ -55,6 +55,7 @@ SERVERLESS: Final = re.compile(
     r"AWS::Serverless::Function|AWS::Lambda::Function|public\.ecr\.aws/lambda/|awslambdaric|"
     r"aws-lambda-web-adapter|^\s*runtime:\s*python\d"
 )
+SERVER_FILE: Final = re.compile(r"\.(?:conf|cnf):\d+$")
 ITEM: Final = re.compile(r"^\s*-\s+(\S.*)$")
 COMMENT: Final = re.compile(r"^\s*(?:#|//)")
 #: Servers of the same protocol, by the name of their image.
@@ -155,7 +156,8 @@ class Deployment:
     @cached_property
     def max_connections(self) -> tuple[Fact[int], ...]:
         """How many connections database servers are told to allow."""
-        return tuple(self._matches(MAX_CONNECTIONS))
+        own = [one for one in self._matches(SET_CONNECTIONS) if SERVER_FILE.search(one.where)]
+        return (*self._matches(MAX_CONNECTIONS), *own)
 
     @cached_property
     def preload_app(self) -> tuple[Fact[bool], ...]:

@@ -88,14 +88,15 @@ def test_what_servers_allow() -> None:
             "docker__postgresql.conf": "# max_connections = 1\nmax_connections = 200  # all\n",
             "mysql.sh": "mysqld --max-connections=151 --x\n",
             "settings.yaml": "redis:\n  max_connections: 5\n",
+            "settings.toml": "[redis]\nmax_connections = 7\n",
             ".env": "REDIS_MAX_CONNECTIONS=6\n",
         }
     )
 
     assert deployment.max_connections == (
         Fact(300, "compose.yaml:1"),
-        Fact(200, "docker/postgresql.conf:2"),
         Fact(151, "mysql.sh:1"),
+        Fact(200, "docker/postgresql.conf:2"),
     )
 
 
