@@ -60,7 +60,9 @@ def add_keywords(
     items = [f"**{v}" if name == "**" else f"{name}={v}" for name, v in values.items()]
     edits = _insertions(module, shape, items)
     expected = [*_dumps(call), *(_expected(item) for item in items)]
-    return edits if sorted(_result(module, call, edits)) == sorted(expected) else None
+    if sorted(_result(module, call, edits)) != sorted(expected):
+        return None
+    return _unfolded(module, call, shape, items) or edits
 
 
 def remove_argument(module: Module, call: ast.Call, gone: ast.expr) -> tuple[Edit, ...] | None:
@@ -203,11 +205,41 @@ def _insertions(module: Module, shape: Shape, items: list[str]) -> tuple[Edit, .
         return _own_lines(module, shape, items, before_last=unpacks)
     if _becomes_too_long(module, shape, items):
         return _one_each(module, shape, items, before_last=unpacks)
+    return _in_line(module, shape, items, before_last=unpacks)
+
+
+def _in_line(
+    module: Module, shape: Shape, items: list[str], *, before_last: bool
+) -> tuple[Edit, ...]:
     start, end = shape.spans[-1]
-    if unpacks:
+    if before_last:
         return (Edit(start, start, "".join(f"{item}, " for item in items)),)
     glue = _glue(module, shape, items)
     return (Edit(end, end, "".join(f",{glue}{item}" for item in items)),)
+
+
+def _unfolded(
+    module: Module, call: ast.Call, shape: Shape, items: list[str]
+) -> tuple[Edit, ...] | None:
+    """Break the call around *call* instead, where *call* then fits on a line of its own."""
+    parent = module.parents.get(call)
+    outer = module.parents.get(parent) if isinstance(parent, ast.keyword) else parent
+    if not isinstance(outer, ast.Call) or outer.func is call or not shape.arguments:
+        return None
+    around = _shape(module, outer)
+    if around is None or not _becomes_too_long(module, shape, items):
+        return None
+    source = module.source
+    if around.closing > line_stop(source, around.opening) or around.bare_generator:
+        return None
+    own = next(e - s for s, e in around.spans if s <= shape.opening < e)
+    indent = len(source.indent(around.opening).expandtabs(4)) + 4
+    if shape.bare_generator or indent + own + sum(len(i) + 2 for i in items) + 1 > _width(module):
+        return None
+    last = shape.arguments[-1]
+    unpacks = isinstance(last, ast.keyword) and last.arg is None
+    inner = _in_line(module, shape, items, before_last=unpacks)
+    return tuple(sorted((*_one_each(module, around, [], before_last=False), *inner)))
 
 
 def _becomes_too_long(module: Module, shape: Shape, items: list[str]) -> bool:

@@ -66,6 +66,14 @@ ADDED = {
         f"f({'a' * 90}, **kw, )",
         f"f(\n    {'a' * 90},\n    k=1,\n    m=n(),\n    **kw,\n)",
     ),
+    "a call inside of another one that becomes too long": (
+        f"x = g({'1' * 40}, h=f(a, b={'2' * 30}))  # c",
+        f"x = g(\n    {'1' * 40},\n    h=f(a, b={'2' * 30}, k=1, m=n()),\n)  # c",
+    ),
+    "a call inside of another one that is too long by itself": (
+        f"x = g(f(a, b={'2' * 66}))",
+        f"x = g(f(\n    a,\n    b={'2' * 66},\n    k=1,\n    m=n(),\n))",
+    ),
     "all on a line of their own": (
         "f(\n    a, b=2\n)",
         "f(\n    a, b=2, k=1, m=n()\n)",
