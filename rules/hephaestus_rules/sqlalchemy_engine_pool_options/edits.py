@@ -11,7 +11,6 @@ from hephaestus_codemods.kit.names import fresh_name, name_for
 from hephaestus_codemods.kit.statements import insert_before
 from hephaestus_codemods.kit.support import support_module
 from hephaestus_codemods.rule import Change, Edit, Refusal
-from hephaestus_rules.sqlalchemy_engine_pool_options.places import statement_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +83,19 @@ def guarded_change(site: Site, settings: Mapping[str, Scalar]) -> Change | Refus
     if edits is None:
         return NOT_UNDERSTOOD
     imports = (needed,) if needed is not None else ()
-    return Change((*binding, *edits), imports, support=("db_pool",))
+    return Change(_joined((*binding, *edits)), imports, support=("db_pool",))
+
+
+def _joined(edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """Return *edits* with insertions right beside a replaced text in one edit with it."""
+    found: list[Edit] = []
+    for one in sorted(edits):
+        last = found[-1] if found else None
+        if last is not None and last.end == one.start and one.start in (last.start, one.end):
+            found[-1] = Edit(last.start, one.end, last.text + one.text)
+        else:
+            found.append(one)
+    return tuple(found)
 
 
 def _differences(site: Site, settings: Mapping[str, Scalar]) -> list[str]:
@@ -128,15 +139,31 @@ def _bound(site: Site, url: ast.expr, text: str) -> tuple[str, tuple[Edit, ...]]
     """Bind the URL to a new name in front of the statement that makes the engine."""
     module = site.module
     statement = module.statement(site.call)
-    first = statement.value if isinstance(statement, ast.Return) else statement_value(statement)
-    if first is not site.call or site.call.args[:1] != [url]:
+    if isinstance(url, ast.Await) or not _runs_first(module, statement, url):
         return None
-    if isinstance(module.parents.get(statement), ast.ClassDef) or isinstance(url, ast.Await):
+    if isinstance(module.parents.get(statement), ast.ClassDef):
         return None
     name = fresh_name(module, "database_url", site.call)
     new = insert_before(module, statement, f"{name} = {_at_margin(module, url, text)}")
     replaced = replace_argument(module, url, name)
     return (name, (*new, *replaced)) if new is not None and replaced is not None else None
+
+
+def _runs_first(module: Module, statement: ast.stmt, url: ast.expr) -> bool:
+    """Say whether *statement* evaluates *url* always, and only names and constants before it."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.Return | ast.Expr):
+        return False
+    around = {one for one in module.ancestors(url) if one is not module.tree}
+    inside = [one for one in ast.walk(statement) if one in around]
+    if not all(isinstance(one, ast.Call | ast.keyword | ast.stmt) for one in inside):
+        return False
+    start = module.source.span(url)[0]
+    before = (
+        one
+        for one in ast.walk(statement)
+        if isinstance(one, ast.expr) and one not in around and module.source.span(one)[0] < start
+    )
+    return all(isinstance(one, ast.Name | ast.Attribute | ast.Constant) for one in before)
 
 
 def _at_margin(module: Module, url: ast.expr, text: str) -> str:
