@@ -166,12 +166,32 @@ def _is_provided_once(module: Module, function: FunctionDef) -> bool:
 
 
 def _is_lifespan(module: Module, function: FunctionDef) -> bool:
-    named = any(
-        one.arg == "lifespan" and isinstance(one.value, ast.Name) and one.value.id == function.name
-        for call in module.calls
-        for one in call.keywords
-    )
-    return named or function.name == "lifespan"
+    """Say whether *function* is handed over to run when the application or a worker starts."""
+    if any(_hands_over(module, node, function.name) for node in module.nodes):
+        return True
+    named = function.name == "lifespan" and isinstance(function, ast.AsyncFunctionDef)
+    return named and any(isinstance(node, ast.Yield) for node in own_nodes(function))
+
+
+def _hands_over(module: Module, node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.keyword(arg="lifespan" | "on_startup", value=value):
+            pass
+        case ast.Assign(targets=[ast.Name(id="on_startup")], value=value):
+            return isinstance(module.parents.get(node), ast.ClassDef) and _names(value, name)
+        case ast.Call(
+            func=ast.Attribute(attr="add_event_handler"),
+            args=[ast.Constant(value="startup"), value],
+        ):
+            pass
+        case _:
+            return False
+    return _names(value, name)
+
+
+def _names(value: ast.expr, name: str) -> bool:
+    items = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+    return any(isinstance(one, ast.Name) and one.id == name for one in items)
 
 
 def _kept(module: Module, call: ast.Call, function: FunctionDef) -> str:
@@ -207,7 +227,7 @@ def _kept_in(target: ast.expr, function: FunctionDef) -> str | None:
             return "object"
         case ast.Attribute(value=ast.Name(id="cls")):
             return "global"
-        case ast.Attribute():
+        case ast.Attribute() | ast.Subscript():
             return "attribute"
         case ast.Name(id=name):
             declared = (n for n in own_nodes(function) if isinstance(n, ast.Global))
