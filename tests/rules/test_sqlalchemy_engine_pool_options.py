@@ -314,3 +314,28 @@ def test_the_budget_is_explained(url, assumed):
     server = {"p": "100, PostgreSQL", "m": "151, MySQL"}[url[0]]
     rest = f"application, max_connections is {server}'s default"
     assert fact.detail == total + assumed + rest
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "if max_connections is 100, PostgreSQL's default, 30 processes * 1 engine leave 3"),
+        (
+            {"max-connections": 100},
+            "of 100 connections 30 processes * 1 engine leave 3 connections",
+        ),
+    ],
+)
+def test_a_budget_that_is_too_small_says_for_whom(options, reason):
+    """The owner learns what was assumed, or that only a pooler helps."""
+    files = {
+        "app/__init__.py": "",
+        "app/db.py": LITERAL.format(url="postgresql://db/app"),
+        "Procfile": "web: gunicorn -w 30 app.main:app\n",
+    }
+    module = Project.from_files(files).module_at("app/db.py")
+
+    (finding,) = RULE.find(module, options)
+
+    assert finding.refusal.code == "budget"
+    assert finding.refusal.message.startswith(reason)

@@ -9,6 +9,8 @@ from typing import Final
 DEFAULT_CONNECTIONS: Final = {"postgresql": (100, "PostgreSQL"), "mysql": (151, "MySQL")}
 #: Left for superusers, migrations, backups and people.
 RESERVED: Final = 10
+#: What SQLAlchemy's own pool lends: 5 + 10.
+USUAL: Final = 15
 #: With fewer connections than this for each engine a pool is only a queue.
 LEAST: Final = 4
 
@@ -38,11 +40,19 @@ class Budget:
         kept = min(pool_size, (self.each + 1) // 2)
         return kept, min(max_overflow, self.each - kept)
 
+    def shares(self) -> str:
+        """Return who shares the server, and what that leaves for each, as a person would say it."""
+        left = _count(self.each, "connection", "connections")
+        return f"{self._sharers()} leave {left} for each pool"
+
+    def _sharers(self) -> str:
+        processes = _count(self.processes, "process", "processes")
+        return f"{processes} * {_count(self.engines, 'engine', 'engines')}"
+
     def explain(self, pool_size: int, max_overflow: int) -> str:
         """Return the budget as a sum that a person can check."""
         return (
-            f"{_count(self.processes, 'process', 'processes')} * "
-            f"{_count(self.engines, 'engine', 'engines')} * ({pool_size} + {max_overflow}) = "
+            f"{self._sharers()} * ({pool_size} + {max_overflow}) = "
             f"{self.processes * self.engines * (pool_size + max_overflow)} connections of "
             f"{self.connections - RESERVED} ({self.connections} less {RESERVED} in reserve)"
         )

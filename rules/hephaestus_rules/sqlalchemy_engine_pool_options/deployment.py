@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.rule import Established, Precondition, Refusal
-from hephaestus_rules.sqlalchemy_engine_pool_options.budget import Budget, default_connections
+from hephaestus_rules.sqlalchemy_engine_pool_options.budget import (
+    USUAL,
+    Budget,
+    default_connections,
+)
 from hephaestus_rules.sqlalchemy_engine_pool_options.guards import refusal_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.places import place_of
 from hephaestus_rules.sqlalchemy_engine_pool_options.site import ENGINE_FACTORIES, site_of
@@ -49,11 +53,16 @@ def sizes_for(project: Project, backends: frozenset[str], options: Options) -> S
     processes, unknown = _processes(project, options)
     unknown = (*unknown, *allowed)
     budget = Budget(connections, processes, engines_of(project))
+    if allowed and not project.deployment.max_connections and budget.each < USUAL:
+        return Refusal(
+            "budget",
+            f"if {allowed[0]}, {budget.shares()}, fewer than the {USUAL} of today: set "
+            "max-connections to what the server allows",
+        )
     if budget.is_too_small:
         return Refusal(
             "budget",
-            f"{budget.processes} processes * {budget.engines} engines leave {budget.each} "
-            f"connections of {connections} for each pool: put a pooler in front of the server",
+            f"of {connections} connections {budget.shares()}: put a pooler in front of the server",
         )
     wanted = int(options["pool-size"]), int(options["max-overflow"])
     return Sizes(budget, *budget.fit(*wanted), unknown)
