@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -30,13 +31,11 @@ def imported_names(module: Module) -> Iterator[str]:
 
 def is_imported(module: Module) -> bool:
     """Say whether another file may import *module*: by its last name, so too often said yes."""
-    last = module.name.rpartition(".")[2]
-    return any(
-        last in name.split(".")
-        for other in module.project.modules_with(last.encode())
-        if other.path != module.path
-        for name in imported_names(other)
-    )
+    project, last = module.project, module.name.rpartition(".")[2]
+    word = re.compile(rb"\b%s\b" % last.encode())
+    paths = (path for path, raw in project.sources() if path != module.path and word.search(raw))
+    others = (found for path in paths if (found := project.readable(path)) is not None)
+    return any(last in name.split(".") for other in others for name in imported_names(other))
 
 
 def reaches(start: Module, goal: Module) -> bool:
