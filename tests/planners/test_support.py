@@ -67,6 +67,16 @@ PLACES = {
         "src/app/hephaestus_support",
         "src.app.hephaestus_support",
     ),
+    "tests that run inside a folder of the service": (
+        "src/app/core/db.py",
+        {
+            **INSIDE,
+            "Dockerfile": 'CMD ["uvicorn", "src.app.main:app"]\n',
+            "tests/test_app.py": "from app.main import app\n",
+        },
+        "src/app/hephaestus_support",
+        "src.app.hephaestus_support",
+    ),
     "a file that imports from inside": (
         "src/app/core/x.py",
         {**INSIDE, "src/app/core/x.py": "from app.core import db\n"},
