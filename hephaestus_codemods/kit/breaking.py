@@ -45,6 +45,14 @@ def broken(text: str, column: int, used: int, width: int = WIDTH, tail: int = 0)
     return page.at_brackets(text, 0, used)
 
 
+def broken_inside(text: str, column: int, width: int = WIDTH, tail: int = 0) -> str:
+    """Return the expression *text*, which stands on lines of its own inside brackets.
+
+    *column* is its indentation; the lines after the first are indented relative to it.
+    """
+    return text if column + len(text) + tail <= width else _Page(column, width - tail).line(text, 0)
+
+
 def put_in_place(module: Module, node: ast.expr, text: str, width: int = WIDTH) -> Edit:
     """Return the edit that puts the short *text* in the place of *node*.
 
@@ -85,23 +93,24 @@ class _Page:
         commas = [at + 1 for at, one in _outer(text) if one == ","]
         if commas:
             parts = [one.rstrip(", ") for one in _cut(text, commas)]
-            return "\n".join(f"{self._line(one, deep)}," for one in parts if one)
+            return "\n".join(f"{self.line(one, deep)}," for one in parts if one)
         operators = _before(text, OPERATOR)
         if operators:
             return self._lines(_cut(text, operators), deep)
-        return self._line(text, deep)
+        return self.line(text, deep)
 
     def _lines(self, parts: list[str], deep: int) -> str:
-        return "\n".join(self._line(one, deep) for one in parts)
+        return "\n".join(self.line(one, deep) for one in parts)
 
     def _clause(self, text: str, deep: int) -> str:
         """Return a clause of a comprehension: a long condition is cut at ``and``."""
         operators = _before(text, OPERATOR)
         if self.column + deep + len(text) <= self.width or not operators:
-            return self._line(text, deep)
+            return self.line(text, deep)
         return self._lines(_cut(text, operators), deep)
 
-    def _line(self, text: str, deep: int) -> str:
+    def line(self, text: str, deep: int) -> str:
+        """Return *text* on a line, or a chain of calls with each on its line."""
         if self.column + deep + len(text) <= self.width:
             return " " * deep + text
         calls = _calls(text)

@@ -54,10 +54,23 @@ def add_keywords(
     """
     if not values or any(keyword(call, name) is not None for name in values):
         return None
+    items = [f"**{v}" if name == "**" else f"{name}={v}" for name, v in values.items()]
+    return _added(module, call, items)
+
+
+def add_arguments(module: Module, call: ast.Call, texts: list[str]) -> tuple[Edit, ...] | None:
+    """Return the insertions that add the arguments *texts* at the end of *call*.
+
+    They follow the layout of the call; see :func:`add_keywords`. None when arguments by keyword
+    would stand before them, or the call's text is not understood.
+    """
+    return _added(module, call, texts) if texts and not call.keywords else None
+
+
+def _added(module: Module, call: ast.Call, items: list[str]) -> tuple[Edit, ...] | None:
     shape = _shape(module, call)
     if shape is None:
         return None
-    items = [f"**{v}" if name == "**" else f"{name}={v}" for name, v in values.items()]
     edits = _insertions(module, shape, items)
     expected = [*_dumps(call), *(_expected(item) for item in items)]
     if sorted(_result(module, call, edits)) != sorted(expected):
@@ -174,7 +187,7 @@ def _dumps_in_order(shape: Shape) -> list[str]:
 def _expected(item: str) -> str:
     call = ast.parse(f"f({item}\n)", mode="eval").body
     assert isinstance(call, ast.Call)
-    return ast.dump(call.keywords[0])
+    return _dumps(call)[0]
 
 
 def _result(module: Module, call: ast.Call, edits: Sequence[Edit]) -> list[str]:

@@ -130,7 +130,10 @@ def relationships(raw: bytes) -> Iterator[bytes]:
 
 
 def may_touch(raw: bytes, names: frozenset[bytes]) -> bool:
-    """Say whether the relationships *names* may be touched where something is asked."""
-    if ASKS.search(raw) is None or FOR.search(raw) is None:
-        return b"response_model" in raw and ASKS.search(raw) is not None and bool(names)
-    return b"response_model" in raw or not names.isdisjoint(READ.findall(raw))
+    """Say whether relationships of *names* may be touched of what is asked here.
+
+    What a function returns may be touched in another file.
+    """
+    if not names or ASKS.search(raw) is None:
+        return False
+    return b"return" in raw or not names.isdisjoint(READ.findall(raw))

@@ -14,6 +14,7 @@ from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.queries import Equals, Gives, Selected, model_at
 from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import CannotEdit, Change, Established, Precondition, Refusal
+from hephaestus_rules.sql_aggregate_loop_to_group_by.loaded import Loaded, loops_over_objects
 from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import (
     Grouped,
     membership,
@@ -25,8 +26,8 @@ from hephaestus_rules.sql_select_loop_to_batch.forms import bounded
 from hephaestus_rules.sql_select_loop_to_batch.items import items_of
 from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 from hephaestus_rules.sql_select_loop_to_batch.types import Family, family_of
-from hephaestus_rules.sqlalchemy_eager_load_relationship.origins import Loaded, loops_over_objects
-from hephaestus_rules.sqlalchemy_eager_load_relationship.touched import eager_in, target_of
+from hephaestus_rules.sqlalchemy_eager_load_relationship.options import eager_in
+from hephaestus_rules.sqlalchemy_eager_load_relationship.relations import WAITING, target_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import truth_of_list, truth_of_number
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
     from hephaestus_rules.sql_select_loop_to_batch.items import Items
 
-#: Loading that waits until the collection is touched.
-WAITING: Final = frozenset({"select", "True"})
 #: The collection is a query, sent each time.
 DYNAMIC: Final = "dynamic"
 #: Arguments of ``relationship`` with which it still holds all rows that name the object.
@@ -102,7 +101,7 @@ def _reads(module: Module, loop: Loop, name: str) -> Iterator[ast.Attribute]:
 def _relationship(loaded: Loaded, node: ast.Attribute) -> Relationship | None:
     found = (one for one in loaded.model.relationships if one.attribute == node.attr)
     relationship = next(found, None)
-    if relationship is None or (relationship.attribute,) in eager_in(loaded):
+    if relationship is None or (relationship.attribute,) in eager_in(loaded.query.links):
         return None
     return relationship if relationship.lazy in (*WAITING, DYNAMIC) else None
 

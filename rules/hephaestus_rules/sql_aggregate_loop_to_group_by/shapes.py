@@ -13,7 +13,7 @@ from hephaestus_codemods.project.queries import Gives, model_at
 from hephaestus_codemods.project.values import Class
 from hephaestus_codemods.rule import Refusal
 from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
-from hephaestus_rules.sqlalchemy_eager_load_relationship.touched import target_of
+from hephaestus_rules.sqlalchemy_eager_load_relationship.relations import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

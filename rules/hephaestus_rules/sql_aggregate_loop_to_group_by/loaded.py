@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.loops import Comprehension
@@ -20,16 +20,12 @@ Run = ast.For | Comprehension | ast.GeneratorExp
 
 @dataclass
 class Loaded:
-    """Objects of *model* that *query* loads, and the loops *runs* over them by their variable.
-
-    *places* are where each relationship is touched.
-    """
+    """Objects of *model* that *query* loads, and the loops *runs* over them by their variable."""
 
     module: Module
     query: Query
     model: Model
     runs: list[tuple[Run, str]]
-    places: dict[str, ast.expr] = field(default_factory=dict)
 
 
 def loops_over_objects(module: Module) -> list[Loaded]:
