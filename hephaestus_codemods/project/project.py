@@ -9,7 +9,7 @@ import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hephaestus_codemods.project.answers import Answers
 from hephaestus_codemods.project.classes import Bases, bases_of, property_names
@@ -122,6 +122,8 @@ class Memo:
     callers: dict[tuple[ast.AST, bool], tuple[Use, ...]] = field(default_factory=dict)
     ancestries: dict[str, frozenset[str]] = field(default_factory=dict)
     roots: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: What rules work out about the project as a whole, by who asked what.
+    others: dict[object, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

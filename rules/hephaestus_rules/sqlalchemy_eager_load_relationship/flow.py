@@ -132,7 +132,7 @@ def touched_of(objects: Objects) -> list[Touched]:
     """Return what is touched of *objects*, for each entity that the query reads."""
     found = []
     for number, entity in enumerate(objects.entities):
-        if entity is None:
+        if entity is None or not relations_of(entity.cls):
             continue
         tracker = _Tracker(objects, number if objects.rows else None)
         tracker.start(entity.cls)

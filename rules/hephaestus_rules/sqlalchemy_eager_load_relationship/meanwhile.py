@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.effects import EffectKind
 from hephaestus_codemods.project.effects.database import UNKNOWN_TABLE
-from hephaestus_codemods.project.infer import value
+from hephaestus_codemods.project.infer import definition, name_of, value
 from hephaestus_codemods.project.nodes import walk
 from hephaestus_codemods.project.queries import QUERIES, SESSIONS
 from hephaestus_codemods.project.values import Class, Instance
@@ -50,6 +50,7 @@ class Meanwhile:
             for owner in (step.owner,)
             for key in (*step.relation.keys, step.relation.attribute)
         }
+        self.words = {word for path in paths for step in path for word in step.relation.words}
         self.owners = {owner.node for owner in owners}
         self.told: dict[str, None] = {}
         self.is_written = False
@@ -85,11 +86,22 @@ class Meanwhile:
         owner = _class_of(module, node.value)
         if owner is None or module.project.model_of(owner) is None:
             return None
-        if (owner.node, node.attr) in self.keys or owner.node in self.related:
+        if self.decides(owner, node.attr):
             text = ast.unparse(node)
             return Refusal("changed", f"{text} is set before the relationship is touched")
         self.wrote(owner.node.name)
         return None
+
+    def decides(self, owner: Class, name: str) -> bool:
+        """Say whether the attribute *name* of *owner* decides what a relationship holds."""
+        if (owner.node, name) in self.keys:
+            return True
+        model = owner.module.project.model_of(owner)
+        column = model.column(name) if model is not None else None
+        if owner.node not in self.related | self.owners:
+            return False
+        is_key = column is None or column.primary_key or column.foreign_key is not None
+        return is_key or name in self.words
 
     def wrote(self, what: str) -> None:
         """Remember that something else is written: it is sent at another time."""
@@ -141,7 +153,7 @@ class Meanwhile:
     def far(self, module: Module, node: ast.Call) -> Refusal | None:
         """Judge what the functions do that *node* runs."""
         name = " ".join(ast.unparse(node.func).split())
-        unknown = unknown_in(module, node)
+        unknown = unknown_in(module, node) if not _makes_tuple(module, node) else None
         if unknown is not None:
             return Refusal("unknown-call", f"what {unknown}() does is not known")
         for effect in effects_of(module, node):
@@ -160,6 +172,15 @@ def _class_of(module: Module, node: ast.expr) -> Class | None:
     found = value(module, node)
     is_known = isinstance(found, Instance) and isinstance(found.of, Class)
     return found.of if is_known else None  # type: ignore[union-attr,return-value]  # just asked
+
+
+def _makes_tuple(module: Module, node: ast.Call) -> bool:
+    """Say whether *node* makes a named tuple."""
+    place = definition(module, node.func) if isinstance(node.func, ast.Name) else None
+    made = place[1].value if place is not None else None
+    if place is None or not isinstance(made, ast.Call):
+        return False
+    return name_of(place[0], made.func) in ("collections.namedtuple", "typing.NamedTuple")
 
 
 def _is_select(module: Module, node: ast.Call) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.models import Model, Relationship
     from hephaestus_codemods.project.module import Module
 
+WORD: Final = re.compile(r"\w+")
 #: Loading that waits until the attribute is touched.
 WAITING: Final = frozenset({"select", "True"})
 #: Loading that comes with the object.
@@ -28,7 +30,8 @@ class Relation:
     """A relationship as the class sees it that has it.
 
     *keys* are the attributes of its own foreign keys. *target* is None when the class it leads to
-    is not seen. One that *is_backref* exists only when all mappers are configured.
+    is not seen. *words* are the names in its declaration: what it is ordered or joined by. One that
+    *is_backref* exists only when all mappers are configured.
     """
 
     attribute: str
@@ -36,6 +39,7 @@ class Relation:
     is_collection: bool | None
     target: Class | None
     keys: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
     is_backref: bool = False
 
     @property
@@ -67,19 +71,45 @@ def _own(cls: Class, model: Model) -> Iterator[Relation]:
     for one in model.relationships:
         targets = (_target(holder.module, one.target) for holder in classes)
         target = next((found for found in targets if found is not None), None)
-        table = _table(target)
-        keys = frozenset(
-            column.attribute
-            for column in model.columns
-            if column.foreign_key is not None
-            and (column.foreign_key.rpartition(".")[0] == table or table is None)
-        )
-        yield Relation(one.attribute, one.lazy, one.is_collection, target, keys)
+        call = next((found for holder in classes if (found := _call(holder, one.attribute))), None)
+        keys = _keys(model, target)
+        is_collection = one.is_collection
+        if is_collection is None and call is not None:
+            is_collection = _is_collection(cls, target, call, keys)
+        words = frozenset(WORD.findall(ast.unparse(call))) if call is not None else frozenset()
+        yield Relation(one.attribute, one.lazy, is_collection, target, keys, words)
 
 
-def _table(cls: Class | None) -> str | None:
-    model = cls.module.project.model_of(cls) if cls is not None else None
-    return model.table if model is not None else None
+def _call(cls: Class, attribute: str) -> ast.Call | None:
+    bound = cls.module.scopes.bound(cls.node).get(attribute, ())
+    return next((one.value for one in bound if isinstance(one.value, ast.Call)), None)
+
+
+def _keys(model: Model, target: Class | None) -> frozenset[str]:
+    """Return the foreign keys of *model* that lead to *target*, or all when that is not seen."""
+    other = target.module.project.model_of(target) if target is not None else None
+    table = other.table if other is not None else None
+    return frozenset(
+        column.attribute
+        for column in model.columns
+        if column.foreign_key is not None
+        and (table is None or column.foreign_key.rpartition(".")[0] == table)
+    )
+
+
+def _is_collection(
+    cls: Class, target: Class | None, call: ast.Call, keys: frozenset[str]
+) -> bool | None:
+    """Say whether many objects belong to one, as the foreign keys tell; None when they do not."""
+    if keyword(call, "secondary") is not None:
+        return True
+    if target is None:
+        return None
+    if target.node is cls.node:
+        return keyword(call, "remote_side") is None
+    other, own = (one.module.project.model_of(one) for one in (target, cls))
+    back = _keys(other, cls) if other is not None and own is not None else frozenset()
+    return bool(back) if bool(back) is not bool(keys) else None
 
 
 def _target(module: Module, text: str | None) -> Class | None:
@@ -92,13 +122,22 @@ def _target(module: Module, text: str | None) -> Class | None:
         return found
     if found is not None or not name.isidentifier():
         return None
-    candidates = [
-        cls
-        for source in module.project.modules_with(b"class " + name.encode() + b"(")
-        if (cls := class_named(module.project, f"{source.name}.{name}", source.path)) is not None
-        if module.project.model_of(cls) is not None
-    ]
-    return candidates[0] if len(candidates) == 1 else None
+    found_ones = _mapped(module, name)
+    return found_ones[0] if len(found_ones) == 1 else None
+
+
+def _mapped(module: Module, name: str) -> tuple[Class, ...]:
+    """Return the mapped classes of the project that are called *name*."""
+    memo, key = module.project.memo.others, (_mapped, name)
+    if key not in memo:
+        memo[key] = tuple(
+            cls
+            for source in module.project.modules_with(b"class " + name.encode() + b"(")
+            if (cls := class_named(module.project, f"{source.name}.{name}", source.path))
+            if module.project.model_of(cls) is not None
+        )
+    found: tuple[Class, ...] = memo[key]
+    return found
 
 
 def target_of(module: Module, owner: Model, relationship: Relationship) -> Model | None:
@@ -111,26 +150,43 @@ def target_of(module: Module, owner: Model, relationship: Relationship) -> Model
 # --- Relationships that another class gives ---
 
 
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """``relationship("User", backref=given)`` in the class *owner*, which leads to *target*."""
+
+    module: Module
+    given: ast.expr
+    owner: Class
+    target: Class
+
+
 def _backrefs(cls: Class) -> Iterator[Relation]:
-    """Yield what ``relationship("User", backref="items")`` of other classes gives *cls*."""
-    names = [one.node.name.encode() for one in lineage(cls) if isinstance(one, Class)]
+    """Yield the relationships that other classes give *cls*."""
     bases = {one.node for one in lineage(cls) if isinstance(one, Class)}
-    for module in cls.module.project.modules_with(b"backref"):
-        if not any(name in module.source.text.encode() for name in names):
-            continue
-        for call in module.calls:
-            given = keyword(call, "backref")
-            if given is None or name_of(module, call.func) not in RELATIONSHIPS:
-                continue
-            target = _target(module, _first(call))
-            owner = next(
-                (one for one in module.ancestors(call) if isinstance(one, ast.ClassDef)), None
-            )
-            if target is None or target.node not in bases or owner is None:
-                continue
-            found = _backref(module, given, Class(module, owner))
-            if found is not None:
-                yield found
+    for one in _all_backrefs(cls.module):
+        found = _backref(one, cls) if one.target.node in bases else None
+        if found is not None:
+            yield found
+
+
+def _all_backrefs(module: Module) -> tuple[_Back, ...]:
+    memo = module.project.memo.others
+    if _all_backrefs not in memo:
+        memo[_all_backrefs] = tuple(
+            _Back(source, given, Class(source, owner), target)
+            for source in module.project.modules_with(b"backref")
+            for call in source.calls
+            if (given := keyword(call, "backref")) is not None
+            if name_of(source, call.func) in RELATIONSHIPS
+            if (owner := _class_around(source, call)) is not None
+            if (target := _target(source, _first(call))) is not None
+        )
+    backrefs: tuple[_Back, ...] = memo[_all_backrefs]
+    return backrefs
+
+
+def _class_around(module: Module, node: ast.AST) -> ast.ClassDef | None:
+    return next((one for one in module.ancestors(node) if isinstance(one, ast.ClassDef)), None)
 
 
 def _first(call: ast.Call) -> str | None:
@@ -140,15 +196,26 @@ def _first(call: ast.Call) -> str | None:
     return ast.unparse(given) if given is not None else None
 
 
-def _backref(module: Module, given: ast.expr, owner: Class) -> Relation | None:
-    if isinstance(given, ast.Constant) and isinstance(given.value, str):
-        return Relation(given.value, "select", None, owner, is_backref=True)
-    if not isinstance(given, ast.Call) or name_of(module, given.func) != BACKREF:
+def _backref(back: _Back, cls: Class) -> Relation | None:
+    """Return the relationship of *cls* that *back* makes."""
+    module, given, owner = back.module, back.given, back.owner
+    lazy: str | None = "select"
+    name: ast.expr | None = given
+    uselist = None
+    if isinstance(given, ast.Call):
+        if name_of(module, given.func) != BACKREF or any(one.arg is None for one in given.keywords):
+            return None
+        name = given.args[0] if given.args else None
+        loading, uselist = keyword(given, "lazy"), keyword(given, "uselist")
+        lazy = "select" if loading is None else str(getattr(loading, "value", None))
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
         return None
-    first = given.args[0] if given.args else None
-    if not isinstance(first, ast.Constant) or any(one.arg is None for one in given.keywords):
+    model, other = (one.module.project.model_of(one) for one in (cls, owner))
+    if model is None or other is None:
         return None
-    lazy, uselist = keyword(given, "lazy"), keyword(given, "uselist")
-    loading = "select" if lazy is None else str(getattr(lazy, "value", None))
-    is_collection = None if uselist is None else bool(getattr(uselist, "value", None))
-    return Relation(str(first.value), loading, is_collection, owner, is_backref=True)
+    keys, others = _keys(model, owner), _keys(other, cls)
+    is_collection = bool(others) if bool(others) is not bool(keys) else None
+    if isinstance(uselist, ast.Constant):
+        is_collection = bool(uselist.value)
+    words = frozenset(WORD.findall(ast.unparse(given)))
+    return Relation(name.value, lazy, is_collection, owner, keys, words, is_backref=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.bindings import absolute
 from hephaestus_codemods.kit.breaking import broken, broken_inside
 from hephaestus_codemods.kit.calls import add_arguments, add_keywords, keyword
-from hephaestus_codemods.kit.expressions import comments_in
+from hephaestus_codemods.kit.expressions import comments_in, flat_text_of
 from hephaestus_codemods.kit.layout import line_start, line_stop
 from hephaestus_codemods.kit.lists import insert_item
 from hephaestus_codemods.kit.names import name_for
@@ -204,8 +205,14 @@ class _Writer:
         """Return the edits that give ``session.get`` the options *texts*."""
         given = keyword(call, "options")
         if given is None:
-            made = {"options": f"[{', '.join(texts)}]"}
-            return self.needed(add_keywords(self.module, call, made))
+            made = f"[{', '.join(texts)}]"
+            old, width = flat_text_of(self.module, call), line_length_of(self.module)
+            found = _laid_out(self.module, call, f"{old[:-1]}, options={made})", width)
+            return (
+                (found,)
+                if found
+                else self.needed(add_keywords(self.module, call, {"options": made}))
+            )
         if not isinstance(given, ast.List):
             raise CannotEdit("the options are given as something else than a list")
         edits: list[Edit] = []
@@ -298,20 +305,88 @@ def _imports(module: Module) -> list[Module]:
 # --- Layout ---
 
 
+def line_length_of(module: Module) -> int:
+    """Return how long the lines of *module* may be."""
+    return line_length(module.project, module.path)
+
+
 def appended(module: Module, place: ast.expr, texts: list[str]) -> list[Edit]:
     """Return the edits that call ``.options(…)`` behind the expression *place*."""
     source = module.source
     end = source.span(place)[1]
-    width = line_length(module.project, module.path)
+    width = line_length_of(module)
     text = f".options({', '.join(texts)})"
     lead = _lead(module, place)
     if lead:
         column = len(lead.rpartition("\n")[2].expandtabs(4))
         return [Edit(end, end, lead + _indented(broken_inside(text, column, width), lead))]
-    start, stop = line_start(source, end), line_stop(source, end)
-    if stop - start + len(text) <= width:
-        return [Edit(end, end, text)]
-    return [_broken(module, place, text, width) or Edit(end, end, _hanging(module, end, texts))]
+    found = _laid_out(module, place, f"{flat_text_of(module, place)}{text}", width)
+    if found is not None:
+        return [found]
+    fits = line_stop(source, end) - line_start(source, end) + len(text) <= width
+    return [Edit(end, end, text if fits else _hanging(module, end, texts))]
+
+
+def _laid_out(module: Module, place: ast.expr, text: str, width: int) -> Edit | None:
+    """Return the edit that lays out the whole expression around *place*, which becomes *text*.
+
+    None unless the expression is laid out now as we would do it.
+    """
+    source = module.source
+    unit = _Unit.around(module, place, width)
+    if unit is None:
+        return None
+    start, end = source.span(unit.node)
+    try:
+        old, inner = flat_text_of(module, unit.node), flat_text_of(module, place)
+    except CannotEdit:
+        return None
+    written = source.text[start:end]
+    if old.count(inner) != 1 or (written != old and written != unit.written(old)):
+        return None
+    return Edit(start, end, unit.written(old.replace(inner, text)))
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """An expression that formatters lay out as a whole: the right side of a statement.
+
+    *used* is what stands before it on its first line, *tail* behind it. *inside* says that it
+    stands on lines of its own inside brackets.
+    """
+
+    module: Module
+    node: ast.expr
+    used: int
+    tail: int
+    inside: bool
+    width: int
+
+    @classmethod
+    def around(cls, module: Module, place: ast.expr, width: int) -> _Unit | None:
+        """Return the unit that *place* stands in."""
+        source, statement = module.source, module.statement(place)
+        node, tail = _right_side(statement)
+        if node is None or place not in ast.walk(node):
+            return None
+        first, start = source.span(statement)[0], source.span(node)[0]
+        before = source.text[first:start]
+        if "\n" not in before and not before.endswith("("):
+            return cls(module, node, len(before), tail, inside=False, width=width)
+        if re.fullmatch(r"[^\n]*\([ \t]*\r?\n[ \t]*", before):
+            return cls(module, node, 0, 0, inside=True, width=width)
+        return None
+
+    def written(self, text: str) -> str:
+        """Return how the unit is laid out when it reads *text*."""
+        source = self.module.source
+        start = source.span(self.node)[0]
+        column = len(source.indent(start).expandtabs(4))
+        if self.inside:
+            found = broken_inside(text, column, self.width)
+        else:
+            found = broken(text, column, self.used, self.width, self.tail)
+        return found.replace("\n", source.newline(start) + source.indent(start))
 
 
 def _lead(module: Module, place: ast.expr) -> str:
@@ -340,49 +415,6 @@ def _hanging(module: Module, end: int, texts: list[str]) -> str:
     source = module.source
     outer = source.newline(end) + source.indent(end)
     return f".options({outer}    " + f",{outer}    ".join(texts) + f",{outer})"
-
-
-def _broken(module: Module, place: ast.expr, text: str, width: int) -> Edit | None:
-    """Return the line of *place* with *text* in it, broken as formatters would."""
-    source = module.source
-    end = source.span(place)[1]
-    start, stop = line_start(source, end), line_stop(source, end)
-    statement = module.statement(place)
-    whole, tail = _right_side(statement)
-    if whole is not None:
-        first, last = source.span(whole)
-        if start <= first and last <= stop and source.text[first - 1] != "(":
-            column = len(source.indent(first).expandtabs(4))
-            new = source.text[first:end] + text + source.text[end:last]
-            used = first - start - len(source.indent(first))
-            return Edit(first, last, _padded(module, first, broken(new, column, used, width, tail)))
-    line = source.text[start:stop]
-    first = start + len(line) - len(line.lstrip())
-    last = stop - len(line) + len(line.rstrip())
-    comma = source.text[last - 1 : last] == ","
-    new = source.text[first:end] + text + source.text[end : last - comma]
-    if "#" in line or not _is_expression(new) or not _opens(source.text[:start]):
-        return None
-    column = len(source.indent(first).expandtabs(4))
-    found = broken_inside(new, column, width, tail=comma)
-    return Edit(first, last - comma, _padded(module, first, found))
-
-
-def _opens(before: str) -> bool:
-    """Say whether the line after *before* is the first inside brackets."""
-    return before.rstrip().endswith(("(", "["))
-
-
-def _is_expression(text: str) -> bool:
-    try:
-        ast.parse(text, mode="eval")
-    except SyntaxError:
-        return False
-    return True
-
-
-def _padded(module: Module, at: int, text: str) -> str:
-    return text.replace("\n", module.source.newline(at) + module.source.indent(at))
 
 
 def _right_side(statement: ast.stmt) -> tuple[ast.expr | None, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -69,15 +70,24 @@ def _is_candidate(objects: Objects, touch: Touch) -> bool:
         return False
     if not all(step.relation.waits or step.relation.is_eager for step in touch.path):
         return False
-    return not objects.is_one or any(_is_many(step) for step in touch.path[:-1])
+    start = 1 if _is_shared(objects, touch.path[0]) else 0
+    is_one = objects.is_one or start
+    return not is_one or any(step.relation.is_collection for step in touch.path[start:-1])
 
 
-def _is_many(step: Step) -> bool:
-    """Say whether a relationship leads to many objects."""
-    relation = step.relation
-    if relation.is_collection is not None:
-        return relation.is_collection
-    return not relation.keys or relation.is_backref
+def _is_shared(objects: Objects, step: Step) -> bool:
+    """Say whether the query asks for the objects of one *step*: that is loaded once for all."""
+    if step.relation.is_collection is not False:
+        return False
+    names = {step.relation.attribute, *step.relation.keys}
+    for link in objects.links:
+        if link.name == "filter_by" and any(one.arg in names for one in link.call.keywords):
+            return True
+        for part in link.call.args if link.name in ("filter", "where") else ():
+            match part:
+                case ast.Compare(left=ast.Attribute(attr=attr), ops=[ast.Eq()]) if attr in names:
+                    return True
+    return False
 
 
 def _reason(touch: Touch, touched: Touched) -> Refusal | None:
@@ -88,7 +98,7 @@ def _reason(touch: Touch, touched: Touched) -> Refusal | None:
             return Refusal("changed", f"{'.'.join(names[:end])} is changed as it is gone through")
     if touch.why is not None:
         return touch.why
-    if touch.counted and _is_many(touch.path[-1]):
+    if touch.counted and touch.path[-1].relation.is_collection is not False:
         return Refusal("only-counted", f"only the number of {'.'.join(names)} is asked for")
     return None
 
