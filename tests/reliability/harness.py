@@ -147,11 +147,11 @@ def made(disk: Path, files: Mapping[str, bytes | str] | None = None) -> Place:
 def install_toys(site: Path) -> None:
     """Lay the pack of toy rules out as an installer would."""
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PACK / "toy_rules", site / "toy_rules", ignore=ignore)
+    shutil.copytree(PACK / "hostile_toys", site / "hostile_toys", ignore=ignore)
     info = site / "toy_pack-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-pack\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[hephaestus.rules]\ntoys = toy_rules\n")
+    (info / "entry_points.txt").write_text("[hephaestus.rules]\ntoys = hostile_toys\n")
 
 
 class Untoyed(ast.NodeTransformer):

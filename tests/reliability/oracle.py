@@ -44,7 +44,7 @@ def toys() -> tuple[Rule, ...]:
     sys.path.insert(0, str(PACK))
     try:
         names = ("toy_keyword", "toy_wrap")
-        return tuple(importlib.import_module(f"toy_rules.{name}.rule").RULE for name in names)
+        return tuple(importlib.import_module(f"hostile_toys.{name}.rule").RULE for name in names)
     finally:
         sys.path.remove(str(PACK))
 

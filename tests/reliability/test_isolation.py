@@ -42,7 +42,7 @@ def toys() -> Iterator[tuple[Rule, ...]]:
     """Import the toy rules as an installed pack."""
     sys.path.insert(0, str(PACK))
     names = ("toy_keyword", "toy_poison", "toy_wrap")
-    yield tuple(importlib.import_module(f"toy_rules.{name}.rule").RULE for name in names)
+    yield tuple(importlib.import_module(f"hostile_toys.{name}.rule").RULE for name in names)
     sys.path.remove(str(PACK))
 
 
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_even_be_read_costs_no_rule_its_time(
     """Two attempts and one without rules, not one for each rule."""
     keyword, _, _ = toys
     many = tuple(
-        replace(keyword, module=f"toy_rules.toy_copy_{n}.rule", needles=((b"deep",),))
+        replace(keyword, module=f"hostile_toys.toy_copy_{n}.rule", needles=((b"deep",),))
         for n in range(9)
     )
     # CPython refuses it because of its end; LibCST, asked whether it is newer syntax, hangs.
