@@ -184,9 +184,15 @@ ADDED = {
         "from sqlalchemy import (and_, delete,)\n",
         "from sqlalchemy import (and_, delete, exists,)\n",
     ),
-    "not into a line that would become too long": (
-        f"from sqlalchemy import {', '.join(f'name_of_some_length_{n}' for n in range(4))}\n",
-        f"from sqlalchemy import {', '.join(f'name_of_some_length_{n}' for n in range(4))}\n"
+    "breaks a line that would become too long": (
+        f"from sqlalchemy import {', '.join(f'name_of_some_length_{n}' for n in range(3))}\r\n",
+        "from sqlalchemy import (\r\n    exists,\r\n"
+        + "".join(f"    name_of_some_length_{n},\r\n" for n in range(3))
+        + ")\r\n",
+    ),
+    "not into a line with more on it that would become too long": (
+        "from sqlalchemy import name_of_some_length, other_name_of_some_length, select  # all\n",
+        "from sqlalchemy import name_of_some_length, other_name_of_some_length, select  # all\n"
         "from sqlalchemy import exists\n",
     ),
     "not into try": (

@@ -7,7 +7,7 @@ import re
 import sys
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hephaestus_codemods.kit.bindings import Bindings, absolute
 from hephaestus_codemods.kit.layout import (
@@ -21,6 +21,7 @@ from hephaestus_codemods.kit.layout import (
 )
 from hephaestus_codemods.project.roots import import_roots, root_of_imports
 from hephaestus_codemods.project.scopes import Definition
+from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import Edit, Import
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 AnyImport = ast.Import | ast.ImportFrom
 Key = tuple[int, str]
-#: Longer lines are broken, or the import gets a line of its own.
-WIDTH: Final = 100
 #: Comments at the top of a file that belong to the file and not to the statement below them.
 FILE_COMMENT = re.compile(
     r"#!|#.*(coding[:=]|copyright|licen[cs]e|spdx|-\*-|vim?:)"
@@ -125,7 +124,7 @@ def _extended(module: Module, node: ast.ImportFrom, news: list[Import]) -> list[
         placed.setdefault(index, []).append(_item(new))
     write = _own_line if one_each else _in_line
     if not one_each and not _fits(module, node, placed):
-        return None
+        return _one_each(module, node, placed)
     return [edit for at, items in placed.items() for edit in write(module, node, at, items)]
 
 
@@ -175,6 +174,27 @@ def _is_one_each(module: Module, node: ast.ImportFrom) -> bool:
     return closing and own_close and node.lineno < lines[0] and len({*lines}) == len(lines)
 
 
+def _one_each(
+    module: Module, node: ast.ImportFrom, placed: dict[int, list[str]]
+) -> list[Edit] | None:
+    """Return the edit that gives each name of a line that is full a line of its own.
+
+    None when more than that stands on the line: brackets, comments, another statement.
+    """
+    source = module.source
+    first, last = source.span(node.names[0])[0], source.span(node.names[-1])[1]
+    start, end = source.span(node)
+    stop = line_stop(source, start)
+    if last != end or source.text[end:stop].strip() or source.text[first - 1] != " ":
+        return None
+    items: list[str] = []
+    for number, one in enumerate(node.names):
+        items += [*placed.get(number, ()), source.segment(one)]
+    items += placed.get(len(node.names), ())
+    eol = source.newline(start)
+    return [Edit(first, last, f"({eol}" + "".join(f"    {one},{eol}" for one in items) + ")")]
+
+
 def _own_line(module: Module, node: ast.ImportFrom, at: int, items: list[str]) -> list[Edit]:
     source = module.source
     first = source.span(node.names[0])[0]
@@ -200,10 +220,11 @@ def _in_line(module: Module, node: ast.ImportFrom, at: int, items: list[str]) ->
 
 def _fits(module: Module, node: ast.ImportFrom, placed: dict[int, list[str]]) -> bool:
     """Say whether no line becomes too long."""
+    width = line_length(module.project, module.path)
     for at, items in placed.items():
         one = module.source.span(node.names[min(at, len(node.names) - 1)])[0]
         length = line_stop(module.source, one) - line_start(module.source, one)
-        if length + sum(len(item) + 2 for item in items) > WIDTH:
+        if length + sum(len(item) + 2 for item in items) > width:
             return False
     return True
 
@@ -216,11 +237,12 @@ def _lines(known: Bindings, news: list[Import], limit: int) -> list[Line]:
     module = known.module
     source = _as_written(module, news[0])
     section = _section(module, source)
-    statements = _statements(source, news, module.source.newline(0))
+    width = line_length(module.project, module.path)
+    statements = _statements(source, news, module.source.newline(0), width)
     return [_placed(module, New(section, source, text), limit) for text in statements]
 
 
-def _statements(source: str, news: list[Import], eol: str) -> list[str]:
+def _statements(source: str, news: list[Import], eol: str, width: int) -> list[str]:
     found = [
         f"import {source}" + (f" as {one.alias}" if one.alias else "")
         for one in news
@@ -230,7 +252,7 @@ def _statements(source: str, news: list[Import], eol: str) -> list[str]:
     if plain:
         text = f"from {source} import {', '.join(plain)}"
         broken = f"from {source} import ({eol}" + "".join(f"    {one},{eol}" for one in plain) + ")"
-        found.append(text if len(text) <= WIDTH or len(plain) == 1 else broken)
+        found.append(text if len(text) <= width or len(plain) == 1 else broken)
     return found + [f"from {source} import {_item(one)}" for one in news if one.name and one.alias]
 
 
