@@ -26,7 +26,7 @@ from hephaestus_rules.sql_select_loop_to_batch.forms import bounded
 from hephaestus_rules.sql_select_loop_to_batch.items import items_of
 from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 from hephaestus_rules.sql_select_loop_to_batch.types import Family, family_of
-from hephaestus_rules.sqlalchemy_eager_load_relationship.options import eager_in
+from hephaestus_rules.sqlalchemy_eager_load_relationship.options import eager_in, options_in
 from hephaestus_rules.sqlalchemy_eager_load_relationship.relations import WAITING, target_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import truth_of_list, truth_of_number
 
@@ -101,7 +101,9 @@ def _reads(module: Module, loop: Loop, name: str) -> Iterator[ast.Attribute]:
 def _relationship(loaded: Loaded, node: ast.Attribute) -> Relationship | None:
     found = (one for one in loaded.model.relationships if one.attribute == node.attr)
     relationship = next(found, None)
-    if relationship is None or (relationship.attribute,) in eager_in(loaded.query.links):
+    if relationship is None or (relationship.attribute,) in eager_in(
+        options_in(loaded.query.links)
+    ):
         return None
     return relationship if relationship.lazy in (*WAITING, DYNAMIC) else None
 

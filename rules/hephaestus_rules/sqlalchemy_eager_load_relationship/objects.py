@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.project import kinds
-from hephaestus_codemods.project.infer import class_named
+from hephaestus_codemods.project.infer import class_named, keyword
 from hephaestus_codemods.project.nodes import Function
 from hephaestus_codemods.project.queries import QUERIES, SELECTS, SESSIONS, Link, selected_at
 from hephaestus_codemods.project.scopes import BindingKind
 from hephaestus_codemods.project.variables import binding_of, only_binding, reads_of
+from hephaestus_rules.sqlalchemy_eager_load_relationship.options import options_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,14 @@ class Objects:
     is_async: bool = False
     rows: bool = False
     get: ast.Call | None = None
+
+    @property
+    def options(self) -> tuple[ast.expr, ...]:
+        """The options that the query has."""
+        given = keyword(self.get, "options") if self.get is not None else None
+        if given is not None:
+            return tuple(given.elts) if isinstance(given, ast.List) else (given,)
+        return tuple(options_in(self.links))
 
     @property
     def session_configures(self) -> bool:

@@ -35,6 +35,8 @@ OTHERS: Final = {
 EXECUTION: Final = frozenset({"yield_per", "stream_results", "populate_existing"})
 #: Options that load a relationship with its objects.
 LOADING: Final = frozenset({"joinedload", "selectinload", "subqueryload", "immediateload"})
+#: The relationships that an option leads to, in order, each with the option's name.
+Loading = tuple[tuple[str, str], ...]
 #: Options that say nothing about relationships, or only lead to one.
 OTHER_OPTIONS: Final = frozenset(
     """load_only defer undefer undefer_group defaultload with_loader_criteria with_expression Load
@@ -49,36 +51,42 @@ def options_in(links: Iterable[Link]) -> Iterator[ast.expr]:
             yield from link.call.args
 
 
-def loaded_by(option: ast.expr) -> tuple[tuple[str, str], ...]:
-    """Return what ``selectinload(A.x).joinedload(B.y)`` names in order, with the options' names."""
+def loaded_by(option: ast.expr) -> Iterator[Loading]:
+    """Yield the ways that *option* names, with all options that stand in its ``options(…)``."""
+    if not isinstance(option, ast.Call):
+        yield ()
+        return
+    func = option.func
+    before = [*loaded_by(func.value)] if isinstance(func, ast.Attribute) else [()]
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    if name == "options":
+        yield from before
+        for inner in option.args:
+            yield from ((*before[0], *way) for way in loaded_by(inner))
+        return
     found: list[tuple[str, str]] = []
-    while isinstance(option, ast.Call):
-        func = option.func
-        name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-        for given in reversed(option.args):
-            match given:
-                case ast.Attribute(attr=attr):
-                    found.append((name, attr))
-                case ast.Constant(value=str(text)):
-                    found += [(name, part) for part in reversed(text.split("."))]
-        if not isinstance(func, ast.Attribute):
-            break
-        option = func.value
-    return tuple(reversed(found))
+    for given in option.args:
+        match given:
+            case ast.Attribute(attr=attr):
+                found.append((name, attr))
+            case ast.Constant(value=str(text)):
+                found += [(name, part) for part in text.split(".")]
+    for way in before:
+        yield (*way, *found)
 
 
-def eager_in(links: Iterable[Link]) -> set[tuple[str, ...]]:
-    """Return the relationships, by the attributes on the way, that options load already."""
+def eager_in(options: Iterable[ast.expr]) -> set[tuple[str, ...]]:
+    """Return the relationships, by the attributes on the way, that *options* load already."""
     found: set[tuple[str, ...]] = set()
-    for option in options_in(links):
-        loaded = loaded_by(option)
-        for end, (name, _) in enumerate(loaded, 1):
-            if name in LOADING:
-                found.add(tuple(attribute for _, attribute in loaded[:end]))
+    for option in options:
+        for loaded in loaded_by(option):
+            for end, (name, _) in enumerate(loaded, 1):
+                if name in LOADING:
+                    found.add(tuple(attribute for _, attribute in loaded[:end]))
     return found
 
 
-def refusal_of(links: Iterable[Link]) -> Refusal | None:
+def refusal_of(links: Iterable[Link], options: Iterable[ast.expr]) -> Refusal | None:
     """Return why no option is added to a query on which *links* are called."""
     for link in links:
         if link.name in OTHERS:
@@ -87,8 +95,8 @@ def refusal_of(links: Iterable[Link]) -> Refusal | None:
             one.arg is None or one.arg in EXECUTION for one in link.call.keywords
         ):
             return Refusal("query-has-execution-options", "its objects come in portions, or again")
-        if link.name == "options" and not all(map(_is_known, link.call.args)):
-            return Refusal("query-has-options", "its options decide how relationships are loaded")
+    if not all(map(_is_known, options)):
+        return Refusal("query-has-options", "its options decide how relationships are loaded")
     return None
 
 
@@ -99,6 +107,8 @@ def _is_known(option: ast.expr) -> bool:
     func = option.func
     if isinstance(func, ast.Attribute):
         inner = func.value
-        known = func.attr in LOADING | OTHER_OPTIONS
-        return known and (_is_known(inner) if isinstance(inner, ast.Call) else True)
+        is_before = not isinstance(inner, ast.Call) or _is_known(inner)
+        if func.attr == "options":
+            return is_before and all(map(_is_known, option.args))
+        return is_before and func.attr in LOADING | OTHER_OPTIONS
     return isinstance(func, ast.Name) and func.id in LOADING | OTHER_OPTIONS

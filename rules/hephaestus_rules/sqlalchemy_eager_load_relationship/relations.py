@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.project.classes import classes_in
 from hephaestus_codemods.project.infer import class_named, global_value, keyword, lineage, name_of
-from hephaestus_codemods.project.models import RELATIONSHIPS
 from hephaestus_codemods.project.values import Class
 
 if TYPE_CHECKING:
@@ -173,27 +173,27 @@ def _all_backrefs(module: Module) -> tuple[_Back, ...]:
     memo = module.project.memo.others
     if _all_backrefs not in memo:
         memo[_all_backrefs] = tuple(
-            _Back(source, given, Class(source, owner), target)
+            back
             for source in module.project.modules_with(b"backref")
-            for call in source.calls
-            if (given := keyword(call, "backref")) is not None
-            if name_of(source, call.func) in RELATIONSHIPS
-            if (owner := _class_around(source, call)) is not None
-            if (target := _target(source, _first(call))) is not None
+            for node in classes_in(source)
+            for back in _given_by(Class(source, node))
         )
     backrefs: tuple[_Back, ...] = memo[_all_backrefs]
     return backrefs
 
 
-def _class_around(module: Module, node: ast.AST) -> ast.ClassDef | None:
-    return next((one for one in module.ancestors(node) if isinstance(one, ast.ClassDef)), None)
-
-
-def _first(call: ast.Call) -> str | None:
-    given = call.args[0] if call.args else keyword(call, "argument")
-    if isinstance(given, ast.Constant):
-        return str(given.value)
-    return ast.unparse(given) if given is not None else None
+def _given_by(owner: Class) -> Iterator[_Back]:
+    """Yield the backrefs that the relationships of *owner* itself make."""
+    module = owner.module
+    model = (
+        module.project.model_of(owner) if "backref" in module.source.segment(owner.node) else None
+    )
+    for one in model.relationships if model is not None else ():
+        call = _call(owner, one.attribute)
+        given = keyword(call, "backref") if call is not None else None
+        target = _target(module, one.target) if given is not None else None
+        if given is not None and target is not None:
+            yield _Back(module, given, owner, target)
 
 
 def _backref(back: _Back, cls: Class) -> Relation | None:

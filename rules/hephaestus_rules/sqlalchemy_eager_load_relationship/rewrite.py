@@ -20,7 +20,7 @@ from hephaestus_codemods.project.values import Class
 from hephaestus_codemods.project.variables import held_by_one_read
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Import
 from hephaestus_rules.sqlalchemy_eager_load_relationship.flow import names_of
-from hephaestus_rules.sqlalchemy_eager_load_relationship.options import loaded_by, options_in
+from hephaestus_rules.sqlalchemy_eager_load_relationship.options import loaded_by
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOADER: Final = "selectinload"
 #: Leads to a relationship that is loaded already, and leaves it as it is.
 LEADING: Final = "defaultload"
+KEYWORD: Final = re.compile(r"\w+=(?!=)")
 #: Methods of a query that give a number, whatever its options.
 NUMBERS: Final = frozenset({"count", "exists"})
 
@@ -167,9 +168,15 @@ class _Writer:
     def extends(self, path: Path, paths: list[Path]) -> bool:
         """Write *path* behind an option that loads its beginning, if there is one."""
         names = names_of(path)
-        for option in options_in(self.objects.links):
-            given = tuple(name for _, name in loaded_by(option))
-            if not given or given != names[: len(given)] or len(given) == len(names):
+        for option in self.objects.options:
+            ways = [*loaded_by(option)]
+            given = tuple(name for _, name in ways[0])
+            if (
+                len(ways) > 1
+                or not given
+                or given != names[: len(given)]
+                or len(given) == len(names)
+            ):
                 continue
             others = [one for one in paths if names_of(one)[: len(given)] == given]
             if others[0] == path:
@@ -178,7 +185,8 @@ class _Writer:
                     self.grow(nodes, one)
                 node = self.descend(nodes, given)
                 end = self.module.source.span(option)[1]
-                self.edits.append(Edit(end, end, self.below(node)))
+                edit = Edit(end, end, self.below(node))
+                self.edits.append(fitted(self.module, option, edit) or edit)
             return True
         return False
 
@@ -195,7 +203,7 @@ class _Writer:
             return self.to_get(self.objects.get, texts)
         given = next((one.call for one in self.objects.links if one.name == "options"), None)
         if given is not None and given.args:
-            return self.needed(add_arguments(self.module, given, texts))
+            return self.argued(given, texts)
         place = self.place()
         if comments_in(self.module, *self.module.source.span(place)):
             raise CannotEdit("a comment stands inside the query")
@@ -205,20 +213,29 @@ class _Writer:
         """Return the edits that give ``session.get`` the options *texts*."""
         given = keyword(call, "options")
         if given is None:
-            made = f"[{', '.join(texts)}]"
-            old, width = flat_text_of(self.module, call), line_length_of(self.module)
-            found = _laid_out(self.module, call, f"{old[:-1]}, options={made})", width)
-            return (
-                (found,)
-                if found
-                else self.needed(add_keywords(self.module, call, {"options": made}))
-            )
+            return self.argued(call, [f"options=[{', '.join(texts)}]"])
         if not isinstance(given, ast.List):
             raise CannotEdit("the options are given as something else than a list")
         edits: list[Edit] = []
         for text in texts:
             edits += self.needed(insert_item(self.module, given, text, len(given.elts)))
         return tuple(edits)
+
+    def argued(self, call: ast.Call, texts: list[str]) -> tuple[Edit, ...]:
+        """Return the edits that give *call* the arguments *texts*."""
+        source = self.module.source
+        if "\n" not in source.segment(call):
+            end = source.span([*call.args, *call.keywords][-1])[1]
+            new = "".join(f", {text}" for text in texts)
+            found = fitted(self.module, call, Edit(end, end, new))
+            if found is not None:
+                return (found,)
+        named = dict(text.split("=", 1) for text in texts if KEYWORD.match(text))
+        return self.needed(
+            add_keywords(self.module, call, named)
+            if named
+            else add_arguments(self.module, call, texts)
+        )
 
     def needed(self, edits: tuple[Edit, ...] | None) -> tuple[Edit, ...]:
         """Return *edits*; say that there are none."""
@@ -314,37 +331,49 @@ def appended(module: Module, place: ast.expr, texts: list[str]) -> list[Edit]:
     """Return the edits that call ``.options(…)`` behind the expression *place*."""
     source = module.source
     end = source.span(place)[1]
-    width = line_length_of(module)
     text = f".options({', '.join(texts)})"
     lead = _lead(module, place)
     if lead:
+        width = line_length_of(module)
         column = len(lead.rpartition("\n")[2].expandtabs(4))
         return [Edit(end, end, lead + _indented(broken_inside(text, column, width), lead))]
-    found = _laid_out(module, place, f"{flat_text_of(module, place)}{text}", width)
-    if found is not None:
-        return [found]
-    fits = line_stop(source, end) - line_start(source, end) + len(text) <= width
-    return [Edit(end, end, text if fits else _hanging(module, end, texts))]
+    laid_out = fitted(module, place, Edit(end, end, text))
+    return [laid_out or Edit(end, end, _hanging(module, end, texts))]
 
 
-def _laid_out(module: Module, place: ast.expr, text: str, width: int) -> Edit | None:
-    """Return the edit that lays out the whole expression around *place*, which becomes *text*.
+def fitted(module: Module, place: ast.expr, edit: Edit) -> Edit | None:
+    """Return *edit*, an insertion, or the whole expression around *place* laid out with it.
 
-    None unless the expression is laid out now as we would do it.
+    None where the line gets too long, and the expression is not laid out now as we would do it.
     """
-    source = module.source
+    source, width = module.source, line_length_of(module)
+    line = source.text[line_start(source, edit.start) : line_stop(source, edit.start)]
+    if len(line) + len(edit.text) <= width and not _closes(module, place, line):
+        return edit
     unit = _Unit.around(module, place, width)
     if unit is None:
         return None
     start, end = source.span(unit.node)
+    written = source.text[start:end]
+    if "\n" not in written:
+        at = edit.start - start
+        return Edit(start, end, unit.written(written[:at] + edit.text + written[at:]))
     try:
         old, inner = flat_text_of(module, unit.node), flat_text_of(module, place)
     except CannotEdit:
         return None
-    written = source.text[start:end]
-    if old.count(inner) != 1 or (written != old and written != unit.written(old)):
+    if old.count(inner) != 1 or written != unit.written(old):
         return None
-    return Edit(start, end, unit.written(old.replace(inner, text)))
+    after = len(source.text[edit.start : source.span(place)[1]])
+    new = inner[: len(inner) - after] + edit.text + inner[len(inner) - after :]
+    return Edit(start, end, unit.written(old.replace(inner, new)))
+
+
+def _closes(module: Module, place: ast.expr, line: str) -> bool:
+    """Say whether *place* ends on a line that only closes brackets: a call there looks odd."""
+    source = module.source
+    start, end = source.span(place)
+    return "\n" in source.text[start:end] and line.lstrip()[:1] in (")", "]", "}")
 
 
 @dataclass(frozen=True)

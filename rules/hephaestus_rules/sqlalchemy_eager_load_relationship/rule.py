@@ -44,7 +44,7 @@ def find(module: Module, options: Options) -> Iterator[Finding]:  # it has none
 
 
 def _sites(objects: Objects, touched: Touched) -> Iterator[Finding]:
-    eager = eager_in(objects.links)
+    eager = eager_in(objects.options)
     candidates = [
         touch
         for touch in touched.touches.values()
@@ -119,7 +119,7 @@ def _finding(
     names = ", ".join(".".join(names_of(path)) for path in paths)
     meanwhile = Meanwhile(paths)
     judged = (
-        refusal_of(objects.links)
+        refusal_of(objects.links, objects.options)
         or _unreachable(objects, paths)
         or meanwhile.judged(touched.stretches)
     )
