@@ -24,8 +24,8 @@ import os, sys, time
 from hephaestus_codemods.patch import records
 real = records.apply
 def apply(*args, **more):
-    os.write(3, b"r")
-    os.read(4, 1)
+    os.write(TELL, b"r")
+    os.read(WAIT, 1)
     return real(*args, **more)
 records.apply = apply
 """
@@ -84,7 +84,7 @@ def run_and_meanwhile(place: Place, action: Callable[[], object]) -> Done:
     """Run an apply; do *action* after the scan, before the first write."""
     told, tell = os.pipe()
     wait, go = os.pipe()
-    code = BETWEEN.replace("3,", f"{tell},").replace("4,", f"{wait},") + MAIN
+    code = f"TELL, WAIT = {tell}, {wait}\n{BETWEEN}{MAIN}"
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", code, "apply", *TOYS, "--output-format", "json", "--quiet"],
         cwd=place.root,
@@ -101,7 +101,7 @@ def run_and_meanwhile(place: Place, action: Callable[[], object]) -> Done:
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
         for handle in (told, wait, go):
             os.close(handle)
     return Done(process.returncode, out, err.decode())
