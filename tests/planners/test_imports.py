@@ -190,6 +190,10 @@ ADDED = {
         + "".join(f"    name_of_some_length_{n},\r\n" for n in range(3))
         + ")\r\n",
     ),
+    "a line for each name, as the file has them": (
+        "from sqlalchemy import delete\nfrom sqlalchemy import select\n",
+        "from sqlalchemy import delete\nfrom sqlalchemy import select\nfrom sqlalchemy import exists\n",
+    ),
     "not into a line with more on it that would become too long": (
         "from sqlalchemy import name_of_some_length, other_name_of_some_length, select  # all\n",
         "from sqlalchemy import name_of_some_length, other_name_of_some_length, select  # all\n"

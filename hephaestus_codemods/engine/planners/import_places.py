@@ -80,11 +80,12 @@ def additions(known: Bindings, missing: Sequence[Import]) -> tuple[Edit, ...]:
         news = list(group)
         limit = min(first_use(known, bound_by(one)) for one in news)
         node = _sibling(known.module, source, limit)
-        extended = _extended(known.module, node, news) if node is not None else None
+        single = node is not None and _is_one_a_line(known.module, source)
+        extended = _extended(known.module, node, news) if node and not single else None
         if extended is not None:
             edits += extended
         else:
-            lines += _lines(known, news, limit)
+            lines += _lines(known, news, limit, single=single)
     return (*edits, *_joined(known.module, lines))
 
 
@@ -109,6 +110,16 @@ def _sibling(module: Module, source: str, limit: int) -> ast.ImportFrom | None:
         ):
             return node
     return None
+
+
+def _is_one_a_line(module: Module, source: str) -> bool:
+    """Say whether the file imports several names of *source*, each with a line of its own."""
+    found = [
+        node
+        for node in module.tree.body
+        if isinstance(node, ast.ImportFrom) and absolute(module, node) == source
+    ]
+    return len(found) > 1 and all(len(one.names) == 1 for one in found)
 
 
 def _extended(module: Module, node: ast.ImportFrom, news: list[Import]) -> list[Edit] | None:
@@ -232,13 +243,18 @@ def _fits(module: Module, node: ast.ImportFrom, placed: dict[int, list[str]]) ->
 # --- On a line of its own ---
 
 
-def _lines(known: Bindings, news: list[Import], limit: int) -> list[Line]:
-    """Return the new lines for *news*, all from one module, above statement *limit*."""
+def _lines(known: Bindings, news: list[Import], limit: int, *, single: bool) -> list[Line]:
+    """Return the new lines for *news*, all from one module, above statement *limit*.
+
+    With *single* each name gets one of its own.
+    """
     module = known.module
     source = _as_written(module, news[0])
     section = _section(module, source)
     width = line_length(module.project, module.path)
-    statements = _statements(source, news, module.source.newline(0), width)
+    parts = [[one] for one in news] if single else [news]
+    eol = module.source.newline(0)
+    statements = [text for part in parts for text in _statements(source, part, eol, width)]
     return [_placed(module, New(section, source, text), limit) for text in statements]
 
 
