@@ -132,11 +132,32 @@ def touched_of(objects: Objects) -> list[Touched]:
     """Return what is touched of *objects*, for each entity that the query reads."""
     found = []
     for number, entity in enumerate(objects.entities):
-        if entity is None or not relations_of(entity.cls):
+        if entity is None or not _is_worth_it(objects, entity.cls):
             continue
         tracker = _Tracker(objects, number if objects.rows else None)
         tracker.start(entity.cls)
         found.append(tracker.touched)
+    return found
+
+
+def _is_worth_it(objects: Objects, cls: Class) -> bool:
+    """Say whether objects of *cls* can have anything to load one by one."""
+    waiting = [one for one in relations_of(cls).values() if one.waits or one.is_eager]
+    if objects.is_async and not _awaits(objects.module):
+        return False
+    if not objects.is_one:
+        return bool(waiting)
+    targets = [one.target for one in waiting]
+    return any(target is None or relations_of(target) for target in targets)
+
+
+def _awaits(module: Module) -> bool:
+    """Say whether the project awaits attributes of objects anywhere."""
+    memo = module.project.memo.others
+    if AWAITED not in memo:
+        word = AWAITED.encode()
+        memo[AWAITED] = any(word in raw for _, raw in module.project.sources())
+    found: bool = memo[AWAITED]
     return found
 
 
@@ -427,6 +448,10 @@ class _Tracker:
                 self.many(replace(at, why=at.why or partly).deeper(), parent)
             case ast.Dict():
                 self.answered(at, parent, node)
+            case ast.Tuple():
+                outer = module.parents.get(parent)
+                if isinstance(outer, ast.Return):
+                    self.returned(at, outer, many=True, part=parent.elts.index(node))
             case ast.Await() | ast.IfExp() | ast.BoolOp() | ast.NamedExpr() | ast.Return():
                 self.through(at, node, parent, many=True)
             case _:
@@ -527,10 +552,15 @@ class _Tracker:
         self.touched.uses += 1
         self.read_by(at, schema, place, subject)
 
-    def returned(self, at: Walk, place: ast.Return, *, many: bool) -> None:
-        """Follow what a function returns: to the call that is being read, or to all callers."""
+    def returned(self, at: Walk, place: ast.Return, *, many: bool, part: int | None = None) -> None:
+        """Follow what a function returns: to the call that is being read, or to all callers.
+
+        *part* is the number of the object, or the collection, in a tuple that is returned.
+        """
         if at.back is not None:
             before, call = at.back
+            if part is not None:
+                return
             why = at.why or self.skipped(at, place, place.value or call)
             back = replace(before, cls=at.cls, path=at.path, why=why).deeper()
             (self.many if many else self.one)(back, call)
@@ -542,14 +572,18 @@ class _Tracker:
             return
         function = Function(at.module, around)
         schema = response_of(function)
-        if schema is not None:
+        if schema is not None and part is None:
             self.served(at, place, schema, place.value)
-        elif not is_decorated(function) and not at.path:
-            self.called(at, function, place, many=many)
+        elif schema is None and not is_decorated(function) and not at.path:
+            self.called(at, function, place, many=many, part=part)
 
-    def called(self, at: Walk, function: Function, place: ast.Return, *, many: bool) -> None:
+    def called(
+        self, at: Walk, function: Function, place: ast.Return, *, many: bool, part: int | None
+    ) -> None:
         """Keep what every caller of *function* touches of what it returns."""
         why = at.why or self.skipped(at, place, place.value or ast.Name("", ast.Load()))
+        if any(isinstance(one, ast.With | ast.AsyncWith) for one in at.module.ancestors(place)):
+            why = why or Refusal("session-state", "the function leaves a `with` block that loads")
         uses = [use for use in callers(function) if not isinstance(use.node, ast.Constant)]
         if not uses or self.far >= FAR:
             return
@@ -559,7 +593,7 @@ class _Tracker:
             call = use.module.parents.get(use.node)
             inner = _Tracker(self.objects, self.place, far=self.far + 1)
             if use.is_call and use.sure and isinstance(call, ast.Call):
-                inner.result(at, use.module, call, function, why, many=many)
+                inner.result(at, use.module, call, function, why, many=many, part=part)
             found.append(inner.touched)
         self.merge(found, function)
 
@@ -572,8 +606,9 @@ class _Tracker:
         why: Refusal | None,
         *,
         many: bool,
+        part: int | None,
     ) -> None:
-        """Follow what *call* gives, as far as the function that calls."""
+        """Follow what *call* gives, or a *part* of it, as far as the function that calls."""
         whole: ast.AST | None = call
         if isinstance(function.node, ast.AsyncFunctionDef):
             whole = module.parents.get(call)
@@ -583,7 +618,9 @@ class _Tracker:
             return
         region = Region(module.function(call) or module.tree, after=whole)
         there = Walk(module, at.cls, region, why=why)
-        (self.many if many else self.one)(there, whole)
+        given = [whole] if part is None else _parts_of(module, whole, part)
+        for one in given:
+            (self.many if many else self.one)(there, one)
 
     def merge(self, found: list[Touched], function: Function) -> None:
         """Take over what all callers touch; the rest is touched by some of them only."""
@@ -650,6 +687,28 @@ def _picked(module: Module, read: ast.Name, how: str | int) -> list[ast.expr]:
         case ast.Subscript(slice=ast.Constant(value=number)) if number == how:
             return [parent]
     return []
+
+
+def _parts_of(module: Module, whole: ast.expr, part: int) -> list[ast.expr]:
+    """Return what reads a *part* of the tuple *whole*: ``whole[0]``, or a variable for it."""
+    parent = module.parents.get(whole)
+    match parent:
+        case ast.Subscript(slice=ast.Constant(value=number)) if number == part:
+            return [parent]
+        case ast.Assign(targets=[ast.Tuple(elts=parts)]) if part < len(parts):
+            target = parts[part]
+        case _:
+            return []
+    if not isinstance(target, ast.Name):
+        return []
+    found = module.scopes.lookup(target.id, target)
+    if found is None or len(found[1]) != 1 or not isinstance(found[0], FunctionNode):
+        return []
+    return [
+        one
+        for one in walk(found[0])[0]
+        if isinstance(one, ast.Name) and one.id == target.id and isinstance(one.ctx, ast.Load)
+    ]
 
 
 def _is_open(at: Walk, function: Function) -> bool:

@@ -65,6 +65,9 @@ class Meanwhile:
     def judged(self, stretches: Iterable[Stretch]) -> Refusal | Precondition:
         """Return the first thing that would make a difference, or that there is none."""
         for stretch in stretches:
+            if _leaves_block(stretch):
+                message = "the `with` block of the query ends before the last touch"
+                return Refusal("session-state", message)
             for node in _nodes_of(stretch):
                 refusal = self.of_node(stretch.module, node)
                 if refusal is not None:
@@ -200,6 +203,20 @@ def _nodes_of(stretch: Stretch) -> Iterator[ast.AST]:
             first, last = module.source.span(node)
             if node in inside or (since <= first and last <= until):
                 yield node
+
+
+def _leaves_block(stretch: Stretch) -> bool:
+    """Say whether the query stands in a ``with`` block that the touches are not in.
+
+    It may end a transaction, or a session.
+    """
+    if stretch.start is None:
+        return False
+    around = {*stretch.module.ancestors(stretch.end)}
+    return any(
+        isinstance(one, ast.With | ast.AsyncWith) and one not in around
+        for one in stretch.module.ancestors(stretch.start)
+    )
 
 
 def _outermost(stretch: Stretch) -> ast.AST:

@@ -145,12 +145,14 @@ class _Writer:
 
     def source_of(self, cls: Class) -> str | None:
         """Return a module that is imported here already and has the class *cls*."""
-        sources = [
-            node.module
+        home = cls.module.name
+        named = {
+            node.module or ""
             for node in self.module.tree.body
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level
-        ]
-        sources.append(cls.module.name)
+            if isinstance(node, ast.ImportFrom) and not node.level
+        }
+        around = sorted((one for one in named if home.startswith(f"{one}.")), reverse=True)
+        sources = [home, *around] if home in named else [*around, home]
         is_known = {
             one.name for one in imported_by(self.module) if self.module not in imported_by(one)
         }
@@ -337,8 +339,18 @@ def appended(module: Module, place: ast.expr, texts: list[str]) -> list[Edit]:
         width = line_length_of(module)
         column = len(lead.rpartition("\n")[2].expandtabs(4))
         return [Edit(end, end, lead + _indented(broken_inside(text, column, width), lead))]
-    laid_out = fitted(module, place, Edit(end, end, text))
+    edit = Edit(end, end, text)
+    laid_out = fitted(module, place, edit)
+    if laid_out is None and _fits(module, edit):
+        laid_out = edit
     return [laid_out or Edit(end, end, _hanging(module, end, texts))]
+
+
+def _fits(module: Module, edit: Edit) -> bool:
+    """Say whether the line of *edit*, an insertion, does not get too long by it."""
+    source = module.source
+    length = line_stop(source, edit.start) - line_start(source, edit.start)
+    return length + len(edit.text) <= line_length_of(module)
 
 
 def fitted(module: Module, place: ast.expr, edit: Edit) -> Edit | None:
@@ -346,33 +358,21 @@ def fitted(module: Module, place: ast.expr, edit: Edit) -> Edit | None:
 
     None where the line gets too long, and the expression is not laid out now as we would do it.
     """
-    source, width = module.source, line_length_of(module)
-    line = source.text[line_start(source, edit.start) : line_stop(source, edit.start)]
-    if len(line) + len(edit.text) <= width and not _closes(module, place, line):
+    width = line_length_of(module)
+    if _fits(module, edit) and not _closes(module, place):
         return edit
-    unit = _Unit.around(module, place, width)
-    if unit is None:
-        return None
-    start, end = source.span(unit.node)
-    written = source.text[start:end]
-    if "\n" not in written:
-        at = edit.start - start
-        return Edit(start, end, unit.written(written[:at] + edit.text + written[at:]))
-    try:
-        old, inner = flat_text_of(module, unit.node), flat_text_of(module, place)
-    except CannotEdit:
-        return None
-    if old.count(inner) != 1 or written != unit.written(old):
-        return None
-    after = len(source.text[edit.start : source.span(place)[1]])
-    new = inner[: len(inner) - after] + edit.text + inner[len(inner) - after :]
-    return Edit(start, end, unit.written(old.replace(inner, new)))
+    for unit in (_Unit.around(module, place, width), _Unit.alone(module, place, width)):
+        found = unit.with_edit(place, edit) if unit is not None else None
+        if found is not None:
+            return found
+    return None
 
 
-def _closes(module: Module, place: ast.expr, line: str) -> bool:
+def _closes(module: Module, place: ast.expr) -> bool:
     """Say whether *place* ends on a line that only closes brackets: a call there looks odd."""
     source = module.source
     start, end = source.span(place)
+    line = source.text[line_start(source, end) : end]
     return "\n" in source.text[start:end] and line.lstrip()[:1] in (")", "]", "}")
 
 
@@ -406,13 +406,49 @@ class _Unit:
             return cls(module, node, 0, 0, inside=True, width=width)
         return None
 
+    @classmethod
+    def alone(cls, module: Module, place: ast.expr, width: int) -> _Unit | None:
+        """Return the expression around *place* that has a line inside brackets for itself."""
+        source = module.source
+        end = source.span(place)[1]
+        first, last = line_start(source, end), line_stop(source, end)
+        line = source.text[first:last]
+        comma = line.rstrip().endswith(",")
+        for one in (place, *module.ancestors(place)):
+            if not isinstance(one, ast.expr):
+                return None
+            if source.segment(one) == line.strip().removesuffix(","):
+                return cls(module, one, 0, int(comma), inside=True, width=width)
+        return None
+
+    def with_edit(self, place: ast.expr, edit: Edit) -> Edit | None:
+        """Return the unit laid out with *edit*, an insertion into *place*.
+
+        None unless it is laid out now as we would do it.
+        """
+        module, source = self.module, self.module.source
+        start, end = source.span(self.node)
+        now = source.text[start:end]
+        if "\n" not in now:
+            at = edit.start - start
+            return Edit(start, end, self.written(now[:at] + edit.text + now[at:]))
+        try:
+            old, inner = flat_text_of(module, self.node), flat_text_of(module, place)
+        except CannotEdit:
+            return None
+        if old.count(inner) != 1 or now != self.written(old):
+            return None
+        at = len(inner) - len(source.text[edit.start : source.span(place)[1]])
+        new = inner[:at] + edit.text + inner[at:]
+        return Edit(start, end, self.written(old.replace(inner, new)))
+
     def written(self, text: str) -> str:
         """Return how the unit is laid out when it reads *text*."""
         source = self.module.source
         start = source.span(self.node)[0]
         column = len(source.indent(start).expandtabs(4))
         if self.inside:
-            found = broken_inside(text, column, self.width)
+            found = broken_inside(text, column, self.width, self.tail)
         else:
             found = broken(text, column, self.used, self.width, self.tail)
         return found.replace("\n", source.newline(start) + source.indent(start))
