@@ -132,8 +132,10 @@ def relationships(raw: bytes) -> Iterator[bytes]:
 def may_touch(raw: bytes, names: frozenset[bytes]) -> bool:
     """Say whether relationships of *names* may be touched of what is asked here.
 
-    What a function returns may be touched in another file.
+    A function that is called in a loop may touch them, and another file what is returned.
     """
     if not names or ASKS.search(raw) is None:
         return False
-    return b"return" in raw or not names.isdisjoint(READ.findall(raw))
+    if b"return" in raw or not names.isdisjoint(READ.findall(raw)):
+        return True
+    return any(len(CALLED.findall(text)) > 1 for text in loops(raw))

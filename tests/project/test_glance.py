@@ -81,7 +81,9 @@ def test_relationships_are_touched_where_something_is_asked() -> None:
         b"@r.get('/', response_model=X)\ndef f(db):\n    return db.query(O).all()", names
     )
     assert not may_touch(b"for o in os:\n    o.items\n", names)
-    assert not may_touch(b"for o in db.query(O).all():\n    o.name\n", names)
+    assert may_touch(b"for o in db.query(O):\n    o.show()\n", names)
+    assert not may_touch(b"for o in db.query(O):\n    o.name\n", names)
+    assert not may_touch(b"for o in db.query(O).all():\n    o.items\n", frozenset())
 
 
 def test_nothing_is_worth_it_where_no_file_imports_the_library() -> None:

@@ -135,8 +135,11 @@ def test_the_same_whatever_the_rows(title, bench):
 #: Fewer of everything that is run over.
 COUNTS = {"customers": 4, "orders": 2, "items": 3, "categories": 5, "authors": 2, "books": 3}
 FEW = consistent({name: rows[: COUNTS.get(name, len(rows))] for name, rows in MANY.items()})
-#: Here customers are still loaded one by one: not every caller wants them.
-PARTLY = "What not every caller touches stays as it is"
+#: Here something is still loaded one by one: what not every caller wants, and what is deeper.
+PARTLY = {
+    "What not every caller touches stays as it is",
+    "A method that calls itself is loaded one level deep",
+}
 
 
 @pytest.mark.parametrize("title", CASES)
@@ -152,7 +155,7 @@ def test_statements_do_not_grow_with_the_rows(title):
     ]
 
     assert sent[0] < sent[1]
-    assert sent[2] == sent[3] or title == PARTLY
+    assert sent[2] == sent[3] or title in PARTLY
     assert sent[3] - sent[2] < sent[1] - sent[0]
     assert sent[3] < sent[1]
 

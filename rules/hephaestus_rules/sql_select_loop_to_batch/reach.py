@@ -32,7 +32,7 @@ PLAIN: Final = frozenset(
     find partition rpartition hex isoformat strftime timestamp date time total_seconds astimezone
     weekday quantize as_tuple is_integer bit_length dict json to_dict to_json as_dict asdict
     model_dump model_dump_json model_copy model_validate model_construct parse_obj from_orm
-    from_dict from_model validate construct serialize _asdict _replace
+    from_dict from_model validate construct serialize dump dumps _asdict _replace
     debug info warning warn error exception critical log adebug ainfo awarning aerror aexception
     match search fullmatch group groups groupdict sub findall
     is_ is_not isnot in_ not_in notin_ asc desc label like ilike contains has op between
