@@ -33,7 +33,7 @@ WITH_SESSION: Final = re.compile(
     rb"\.(\w+)\(\s*(?:self\.)?\w*(?:db|session|conn)\w*\b", re.IGNORECASE
 )
 RELATES: Final = re.compile(
-    rb"^[ \t]*(\w+)[ \t]*[:=][^\n]*(?:elationship\(|Mapped\[)"
+    rb"^[ \t]*(\w+)[ \t]*[:=][^\n]*elationship\("
     rb"|\b(?:backref|back_populates)\s*=\s*(?:(?:\w+\.)*backref\(\s*)?[\"'](\w+)",
     re.MULTILINE,
 )
@@ -124,7 +124,7 @@ def may_ask_in_a_loop(raw: bytes, names: frozenset[bytes]) -> bool:
 
 def relationships(raw: bytes) -> Iterator[bytes]:
     """Tell the names of relationships that models define."""
-    if b"elationship" in raw or b"Mapped[" in raw:
+    if b"elationship(" in raw:
         for found in RELATES.finditer(raw):
             yield found[1] or found[2]
 
@@ -132,10 +132,12 @@ def relationships(raw: bytes) -> Iterator[bytes]:
 def may_touch(raw: bytes, names: frozenset[bytes]) -> bool:
     """Say whether relationships of *names* may be touched of what is asked here.
 
-    A function that is called in a loop may touch them, and another file what is returned.
+    A function that is called in a loop may touch them, and another file what a function returns.
     """
     if not names or ASKS.search(raw) is None:
         return False
-    if b"return" in raw or not names.isdisjoint(READ.findall(raw)):
+    if not names.isdisjoint(READ.findall(raw)):
+        return True
+    if any(name != USES_SQLALCHEMY for name in names_that_ask(raw)):
         return True
     return any(len(CALLED.findall(text)) > 1 for text in loops(raw))

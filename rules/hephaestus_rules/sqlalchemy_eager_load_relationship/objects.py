@@ -38,6 +38,8 @@ FIRST_COLUMN: Final = frozenset({"scalars", "scalar"})
 STEPS: Final = frozenset({"scalars", "unique"})
 GETTING: Final = frozenset({"get", "get_one"})
 PAGES: Final = "paginate"
+#: All methods that ask.
+ASKING: Final = MANY | ONE | SENDERS | GETTING | {PAGES}
 #: Calls that run over all that they are given.
 TAKING: Final = frozenset({"list", "tuple", "set", "sorted", "reversed", "enumerate", "frozenset"})
 #: Where the names of a query come from, at most.
@@ -110,11 +112,14 @@ def objects_in(module: Module) -> Iterator[Objects]:
     """Yield every query of *module* that gives objects of a mapped class."""
     seen: set[ast.expr] = set()
     for call in module.calls:
+        func = call.func
+        if not isinstance(func, ast.Attribute) or func.attr not in ASKING:
+            continue
         found = _sent(module, call) or _fetched(module, call) or _got(module, call)
         if found is not None and found.whole not in seen:
             seen.add(found.whole)
             yield found
-    for node in module.nodes:
+    for node in module.nodes if b".query" in module.source.raw else ():
         iterable = _iterated(module, node)
         found = _run_over(module, iterable) if iterable is not None else None
         if found is not None and found.whole not in seen:

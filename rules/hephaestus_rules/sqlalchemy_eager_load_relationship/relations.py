@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from hephaestus_codemods.project.models import Model, Relationship
     from hephaestus_codemods.project.module import Module
+    from hephaestus_codemods.project.project import Project
 
+CLASS: Final = re.compile(rb"^class[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
 WORD: Final = re.compile(r"\w+")
 #: Loading that waits until the attribute is touched.
 WAITING: Final = frozenset({"select", "True"})
@@ -128,15 +130,26 @@ def _target(module: Module, text: str | None) -> Class | None:
 
 def _mapped(module: Module, name: str) -> tuple[Class, ...]:
     """Return the mapped classes of the project that are called *name*."""
-    memo, key = module.project.memo.others, (_mapped, name)
-    if key not in memo:
-        memo[key] = tuple(
-            cls
-            for source in module.project.modules_with(b"class " + name.encode() + b"(")
-            if (cls := class_named(module.project, f"{source.name}.{name}", source.path))
-            if module.project.model_of(cls) is not None
-        )
-    found: tuple[Class, ...] = memo[key]
+    project, found = module.project, []
+    for path in _defined(project).get(name.encode(), ()):
+        source = project.readable(path)
+        full = f"{source.name}.{name}" if source is not None else name
+        cls = class_named(project, full, path)
+        if cls is not None and project.model_of(cls) is not None:
+            found.append(cls)
+    return tuple(found)
+
+
+def _defined(project: Project) -> Mapping[bytes, list[str]]:
+    """Return the files that define classes at their top, by the names of the classes."""
+    memo = project.memo.others
+    if _defined not in memo:
+        paths: dict[bytes, list[str]] = {}
+        for path, raw in project.sources():
+            for name in CLASS.findall(raw):
+                paths.setdefault(name, []).append(path)
+        memo[_defined] = paths
+    found: Mapping[bytes, list[str]] = memo[_defined]
     return found
 
 
