@@ -24,7 +24,6 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import (
     default_of,
     number_of,
 )
-from hephaestus_rules.sql_aggregate_loop_to_group_by.deletions import deleted_in
 from hephaestus_rules.sql_aggregate_loop_to_group_by.related import (
     Related,
     preconditions_of,
@@ -193,7 +192,7 @@ def _obstacle(loop: Loop, question: Question, parts: tuple[ast.AST, ...]) -> Ref
         if isinstance(found, Refusal) or model == shape.key.model:
             continue
         found = obstacle_in(loop, parts, replace(shape, key=replace(shape.key, model=model)))
-    return found if isinstance(found, Refusal) else deleted_in(loop, question.tables) or found
+    return found
 
 
 RULE = Rule(

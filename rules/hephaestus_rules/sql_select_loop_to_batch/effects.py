@@ -15,6 +15,7 @@ from hephaestus_codemods.project.queries import SESSIONS, model_at
 from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import Established, Precondition, Refusal
+from hephaestus_rules.sql_select_loop_to_batch.deletions import belongs, deleted_in
 from hephaestus_rules.sql_select_loop_to_batch.reach import effects_of, unknown_in
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class _Body:
                 return found
             if found:
                 told.append(found)
+        gone = deleted_in(self.loop, self.shape.key.model)
+        if gone is not None:
+            return gone
         if not told:
             return Precondition(UNTOUCHED, Established.PROVED, "no call there can write")
         detail = f"{', '.join(dict.fromkeys(told))}: not what is read here"
@@ -194,6 +198,9 @@ class _Body:
                     return Refusal("waits", f"{path}: the loop waits between items")
                 case EffectKind.WRITES if effect.what in own or self._is_joined:
                     message = f"{path}: it may change what later rounds find"
+                    return Refusal("writes-table", message)
+                case EffectKind.WRITES if belongs(model, effect.what):
+                    message = f"{path}: what belongs to it may be written too"
                     return Refusal("writes-table", message)
                 case EffectKind.WRITES:
                     written.append(effect.what)

@@ -12,25 +12,38 @@ from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.rule import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hephaestus_codemods.kit.loops import Loop
     from hephaestus_codemods.project.models import Model
     from hephaestus_codemods.project.module import Module
 
 
-def deleted_in(loop: Loop, tables: Iterable[Model]) -> Refusal | None:
-    """Return why a deletion in *loop* may change the rows of *tables*, which others belong to."""
-    keys = [one.foreign_key or "" for model in tables for one in model.columns]
+def deleted_in(loop: Loop, model: Model) -> Refusal | None:
+    """Return why a deletion in *loop* may change the rows of *model*, which others belong to.
+
+    The database deletes along foreign keys, the session along relationships.
+    """
     for node in loop.nodes():
         deleted = _deleted(loop.module, node) if isinstance(node, ast.Call) else None
-        if deleted is None:
-            continue
-        if any(key.startswith(f"{deleted.table}.") for key in keys):
+        if deleted is not None and (belongs(model, deleted.table) or _reaches(deleted, model)):
             name = deleted.name.rpartition(".")[2]
             message = f"the loop deletes objects of {name}: what belongs to them may go with them"
             return Refusal("writes-table", message)
     return None
+
+
+def belongs(model: Model, table: str | None) -> bool:
+    """Say whether rows of *model* refer to rows of *table* by a foreign key."""
+    keys = [one.foreign_key or "" for one in model.columns]
+    return table is not None and any(key.startswith(f"{table}.") for key in keys)
+
+
+def _reaches(deleted: Model, model: Model) -> bool:
+    """Say whether a collection of *deleted* holds objects of *model*, by whatever table."""
+    short = model.name.rpartition(".")[2]
+    return not belongs(deleted, model.table) and any(
+        one.target is None or one.target.rpartition(".")[2] == short
+        for one in deleted.relationships
+    )
 
 
 def _deleted(module: Module, node: ast.Call) -> Model | None:
