@@ -42,7 +42,10 @@ EXHAUSTED = 12
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost before its worker is ended."""
+    """What one file may cost before its worker is ended.
+
+    Memory counts on top of what a worker has of its parent, which may hold a large project.
+    """
 
     seconds: float = 30.0
     memory_bytes: int = 1 << 30
@@ -217,7 +220,8 @@ def _serve(
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         faulthandler.disable()  # a crash is an answer, not a story for the terminal
         _die_with_parent()
-        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+        most = _address_space() + limits.stack_bytes + limits.memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.setrecursionlimit(limits.recursion)
         gc.freeze()
@@ -231,12 +235,14 @@ def _serve(
 
 
 def _answer(link: Connection, work: Callable[[Task], Answer], limits: Limits) -> None:
-    first = _next_handle(link)
+    handle, resident = _next_handle(link), _peak()
     try:
         while True:
             for task in link.recv():
                 link.send(work(task))
-                if _next_handle(link) > first + LEAKED_HANDLES or _fills(limits):
+                leaks = _next_handle(link) > handle + LEAKED_HANDLES
+                # Half of the memory that one task may take is gone, maybe for good.
+                if leaks or _peak() - resident > limits.memory_bytes // 2:
                     link.send(Worn())
                     return
     except EOFError:
@@ -259,10 +265,18 @@ def _next_handle(link: Connection) -> int:
     return handle
 
 
-def _fills(limits: Limits) -> bool:
-    """Say whether half of the memory that one task may take is gone, maybe for good."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RESIDENT_UNIT
-    return peak > limits.memory_bytes // 2
+def _peak() -> int:
+    """Return the most memory, in bytes, that this process ever had at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RESIDENT_UNIT
+
+
+def _address_space() -> int:
+    """Return the bytes of memory that are mapped; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as table:
+            return int(table.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _die_with_parent() -> None:

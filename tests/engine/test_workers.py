@@ -71,6 +71,21 @@ def test_a_task_that_eats_memory_fails_alone() -> None:
     assert lost == ["eat"]
 
 
+def test_what_the_parent_holds_is_not_charged_to_a_task() -> None:
+    """The facts of a large project stay in the parent; each task still has what it may take."""
+    held = bytearray(256 << 20)
+    held[::4096] = b"x" * len(held[::4096])
+
+    def take(task: int) -> int:
+        return len(bytearray(task << 20)) and os.getpid()
+
+    limits = Limits(memory_bytes=64 << 20)
+    pids = [*supervise([20, 20, 20], take, lambda *_: [], limits=limits)]
+
+    assert len(pids) == 3, "every task had its memory"
+    assert len(set(pids)) == 1, "no worker was replaced because it was full"
+
+
 def test_deep_recursion_is_possible() -> None:
     """Workers have a stack that is deep enough for odd but valid code."""
 
