@@ -9,6 +9,17 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.kit.batching.siblings import (
+    VERBS,
+    Asked,
+    Sibling,
+    arguments_of,
+    called_by,
+    given_to,
+    passed_to,
+    with_await,
+)
+from hephaestus_codemods.kit.batching.types import Family, compares_exactly, family_of, may_be_none
 from hephaestus_codemods.kit.breaking import broken
 from hephaestus_codemods.kit.expressions import comments_in
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops
@@ -29,22 +40,6 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import (
 )
 from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import Question, question_of
 from hephaestus_rules.sql_aggregate_loop_to_group_by.uses import Use, use_of
-from hephaestus_rules.sql_select_loop_to_batch.away import (
-    VERBS,
-    Asked,
-    Sibling,
-    arguments_of,
-    called_by,
-    given_to,
-    passed_to,
-    with_await,
-)
-from hephaestus_rules.sql_select_loop_to_batch.types import (
-    Family,
-    compares_exactly,
-    family_of,
-    may_be_none,
-)
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module

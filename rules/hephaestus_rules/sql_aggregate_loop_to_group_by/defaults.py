@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.types import compares_exactly
 from hephaestus_codemods.project.aggregates import columns_of, function_in
 from hephaestus_codemods.rule import Established, Precondition, Refusal
-from hephaestus_rules.sql_select_loop_to_batch.types import compares_exactly
 
 if TYPE_CHECKING:
     from hephaestus_codemods.project.aggregates import Aggregate

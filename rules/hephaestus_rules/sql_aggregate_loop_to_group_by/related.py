@@ -6,6 +6,11 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.conditions import bounded
+from hephaestus_codemods.kit.batching.effects import obstacle_in
+from hephaestus_codemods.kit.batching.items import items_of
+from hephaestus_codemods.kit.batching.shapes import Shape
+from hephaestus_codemods.kit.batching.types import Family, family_of
 from hephaestus_codemods.kit.loops import Comprehension, Loop, runs_first
 from hephaestus_codemods.kit.names import fresh_name, name_for
 from hephaestus_codemods.kit.words import plural, snake
@@ -21,11 +26,6 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import (
     put_in_loop,
     written_before,
 )
-from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
-from hephaestus_rules.sql_select_loop_to_batch.forms import bounded
-from hephaestus_rules.sql_select_loop_to_batch.items import items_of
-from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
-from hephaestus_rules.sql_select_loop_to_batch.types import Family, family_of
 from hephaestus_rules.sqlalchemy_eager_load_relationship.options import eager_in, options_in
 from hephaestus_rules.sqlalchemy_eager_load_relationship.relations import WAITING, target_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import truth_of_list, truth_of_number
@@ -33,9 +33,9 @@ from hephaestus_rules.sqlalchemy_exists_over_count.uses import truth_of_list, tr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hephaestus_codemods.kit.batching.items import Items
     from hephaestus_codemods.project.models import Column, Model, Relationship
     from hephaestus_codemods.project.module import Module
-    from hephaestus_rules.sql_select_loop_to_batch.items import Items
 
 #: The collection is a query, sent each time.
 DYNAMIC: Final = "dynamic"

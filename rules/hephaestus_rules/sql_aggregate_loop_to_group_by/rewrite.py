@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.statement import Statement
+from hephaestus_codemods.kit.batching.writing import answered, before_loop, collected, needed
 from hephaestus_codemods.kit.breaking import broken
 from hephaestus_codemods.kit.expressions import Where, comments_in, flat_text_of
 from hephaestus_codemods.kit.layout import line_start, line_stop
@@ -17,26 +19,19 @@ from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Import
 from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import Number
-from hephaestus_rules.sql_select_loop_to_batch.rewrite import (
-    answered,
-    before_loop,
-    collected,
-    needed,
-)
-from hephaestus_rules.sql_select_loop_to_batch.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hephaestus_codemods.kit.batching.items import Items
+    from hephaestus_codemods.kit.batching.keys import Key
+    from hephaestus_codemods.kit.batching.shapes import Shape
     from hephaestus_codemods.kit.loops import Loop
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Precondition
     from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import Default
     from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import Question
     from hephaestus_rules.sql_aggregate_loop_to_group_by.uses import Use
-    from hephaestus_rules.sql_select_loop_to_batch.items import Items
-    from hephaestus_rules.sql_select_loop_to_batch.keys import Key
-    from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 
 #: How an answer is named, with what it is computed of and the key by which it is found.
 NAMES: Final = {

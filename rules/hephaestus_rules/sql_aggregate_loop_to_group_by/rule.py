@@ -7,6 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.apart import apart
+from hephaestus_codemods.kit.batching.conditions import bounded, comparable, keyed, never_null
+from hephaestus_codemods.kit.batching.effects import obstacle_in
+from hephaestus_codemods.kit.batching.items import items_of
+from hephaestus_codemods.kit.batching.keys import key_of
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.aggregates import Aggregate, Kind
 from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
@@ -33,11 +38,6 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.related import (
 from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import Plan, rewritten
 from hephaestus_rules.sql_aggregate_loop_to_group_by.shapes import Question, question_of
 from hephaestus_rules.sql_aggregate_loop_to_group_by.uses import Use, use_of
-from hephaestus_rules.sql_select_loop_to_batch.apart import apart
-from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
-from hephaestus_rules.sql_select_loop_to_batch.forms import bounded, comparable, keyed, never_null
-from hephaestus_rules.sql_select_loop_to_batch.items import items_of
-from hephaestus_rules.sql_select_loop_to_batch.keys import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,13 +6,13 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.shapes import Shape, shape_of
 from hephaestus_codemods.project.aggregates import JOINING, NAMING, Aggregate, Kind
 from hephaestus_codemods.project.callgraph import resolve
 from hephaestus_codemods.project.infer import class_named, lineage
 from hephaestus_codemods.project.queries import Gives, model_at
 from hephaestus_codemods.project.values import Class
 from hephaestus_codemods.rule import Refusal
-from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
 from hephaestus_rules.sqlalchemy_eager_load_relationship.relations import target_of
 
 if TYPE_CHECKING:

@@ -6,15 +6,16 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.kit.batching.conditions import bounded, keyed
+from hephaestus_codemods.kit.batching.effects import obstacle_in
+from hephaestus_codemods.kit.batching.items import items_of
+from hephaestus_codemods.kit.batching.keys import Inner, key_of
 from hephaestus_codemods.kit.expressions import flat_text_of
 from hephaestus_codemods.kit.loops import changed_in, is_readable, loop_around, runs_first
 from hephaestus_codemods.rule import Refusal
-from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
-from hephaestus_rules.sql_select_loop_to_batch.forms import Plan, bounded, keyed
-from hephaestus_rules.sql_select_loop_to_batch.items import items_of
-from hephaestus_rules.sql_select_loop_to_batch.keys import Inner, key_of
 
 if TYPE_CHECKING:
+    from hephaestus_codemods.kit.batching.plans import Plan
     from hephaestus_codemods.kit.loops import Loop
 
 

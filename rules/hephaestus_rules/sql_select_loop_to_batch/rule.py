@@ -7,6 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.kit.batching.apart import apart
+from hephaestus_codemods.kit.batching.effects import obstacle_in
+from hephaestus_codemods.kit.batching.items import items_of
+from hephaestus_codemods.kit.batching.keys import key_of
+from hephaestus_codemods.kit.batching.shapes import Shape, shape_of
 from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.expressions import same_expression
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
@@ -15,25 +20,21 @@ from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
 from hephaestus_codemods.project.nodes import Function
 from hephaestus_codemods.project.queries import Form, Query, query_of, selected_at
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
-from hephaestus_rules.sql_select_loop_to_batch.apart import apart
 from hephaestus_rules.sql_select_loop_to_batch.away import (
-    Asked,
     asked_in_loops,
     rewritten_away,
     shape_asked,
 )
-from hephaestus_rules.sql_select_loop_to_batch.effects import obstacle_in
-from hephaestus_rules.sql_select_loop_to_batch.forms import Plan, plan_of
-from hephaestus_rules.sql_select_loop_to_batch.items import items_of
-from hephaestus_rules.sql_select_loop_to_batch.keys import key_of
+from hephaestus_rules.sql_select_loop_to_batch.forms import plan_of
 from hephaestus_rules.sql_select_loop_to_batch.lifting import lifted
 from hephaestus_rules.sql_select_loop_to_batch.rewrite import rewritten
-from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape, shape_of
 from hephaestus_rules.sql_select_loop_to_batch.texts import texts_in_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hephaestus_codemods.kit.batching.plans import Plan
+    from hephaestus_codemods.kit.batching.siblings import Asked
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.rule import Options
 

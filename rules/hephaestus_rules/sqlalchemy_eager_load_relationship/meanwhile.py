@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.reach import effects_of, unknown_in
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.effects import EffectKind
 from hephaestus_codemods.project.effects.database import UNKNOWN_TABLE
@@ -13,7 +14,6 @@ from hephaestus_codemods.project.nodes import walk
 from hephaestus_codemods.project.queries import QUERIES, SESSIONS
 from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.rule import Established, Precondition, Refusal
-from hephaestus_rules.sql_select_loop_to_batch.reach import effects_of, unknown_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.reach import changed_by
 from hephaestus_codemods.kit.bindings import block_of
 from hephaestus_codemods.kit.expressions import Where, flat_text_of, same_expression
 from hephaestus_codemods.kit.loops import (
@@ -21,7 +22,6 @@ from hephaestus_codemods.project.source import LINE_END
 from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.project.variables import only_binding
 from hephaestus_codemods.rule import Refusal
-from hephaestus_rules.sql_select_loop_to_batch.reach import changed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hephaestus_codemods.kit.batching.deletions import belongs, deleted_in
+from hephaestus_codemods.kit.batching.reach import effects_of, unknown_in
 from hephaestus_codemods.kit.loops import changes_of
 from hephaestus_codemods.project import kinds
 from hephaestus_codemods.project.effects import EffectKind
@@ -15,16 +17,14 @@ from hephaestus_codemods.project.queries import SESSIONS, model_at
 from hephaestus_codemods.project.values import Class, Instance
 from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import Established, Precondition, Refusal
-from hephaestus_rules.sql_select_loop_to_batch.deletions import belongs, deleted_in
-from hephaestus_rules.sql_select_loop_to_batch.reach import effects_of, unknown_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hephaestus_codemods.kit.batching.shapes import Shape
     from hephaestus_codemods.kit.loops import Loop
     from hephaestus_codemods.project.models import Model
     from hephaestus_codemods.project.module import Module
-    from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 
 #: Methods of a session after which loaded objects are read again, or rows are others.
 ENDING: Final = frozenset(

@@ -15,9 +15,9 @@ from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import CannotEdit, Import
 
 if TYPE_CHECKING:
+    from hephaestus_codemods.kit.batching.shapes import Shape
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.queries import Query
-    from hephaestus_rules.sql_select_loop_to_batch.shapes import Shape
 
 SQLMODELS: Final = frozenset({kinds.SQLMODEL_SESSION, kinds.SQLMODEL_ASYNC_SESSION})
 

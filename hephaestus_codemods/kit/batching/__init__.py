@@ -1,0 +1,1 @@
+"""What rules share that ask once, before a loop, what the loop asks for each item."""
