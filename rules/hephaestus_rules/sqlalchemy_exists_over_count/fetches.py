@@ -128,6 +128,11 @@ class Fetch:
         return self.send is not None and _method(self.send) == "exec"
 
 
+def may_be_fetch(node: ast.Call) -> bool:
+    """Say, by its name alone, whether *node* may end a fetch."""
+    return isinstance(node.func, ast.Attribute) and node.func.attr in ENDINGS and not node.keywords
+
+
 def fetch_of(module: Module, node: ast.Call) -> Fetch | None:
     """Return the fetch that *node* ends, or None when it is none that we know."""
     if not isinstance(node.func, ast.Attribute) or node.keywords:

@@ -17,7 +17,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.bound import (
     number_reads,
     truth_reads,
 )
-from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of
+from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of, may_be_fetch
 from hephaestus_rules.sqlalchemy_exists_over_count.firsts import Firsts, firsts_of, limited
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     Facts,
@@ -32,6 +32,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.sessions import session_of
 from hephaestus_rules.sqlalchemy_exists_over_count.uses import (
     Truth,
     is_in_f_string,
+    may_be_asked,
     truth_of_first,
     truth_of_list,
     truth_of_number,
@@ -57,6 +58,8 @@ def find(module: Module, options: Options) -> Iterator[Finding]:
 
 
 def _found(module: Module, call: ast.Call) -> Finding | None:
+    if not may_be_fetch(call) or not may_be_asked(module, call):
+        return None
     fetch = fetch_of(module, call)
     if fetch is None:
         return None

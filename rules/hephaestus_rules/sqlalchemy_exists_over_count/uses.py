@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.project.variables import binding_of, reads_of
+
 if TYPE_CHECKING:
     from hephaestus_codemods.project.module import Module
 
@@ -16,6 +18,26 @@ class Truth:
 
     node: ast.expr
     negated: bool
+
+
+def may_be_asked(module: Module, call: ast.Call) -> bool:
+    """Say, by the code around it alone, whether less than all that *call* gives may be used."""
+    parent = module.parents.get(call)
+    node = parent if isinstance(parent, ast.Await) else call
+    binding = binding_of(module, node)
+    reads = reads_of(module, binding) if binding is not None else (node,)
+    return bool(reads) and all(_may_ask(module, one) for one in reads or ())
+
+
+def _may_ask(module: Module, node: ast.expr) -> bool:
+    match module.parents.get(node):
+        case ast.Call(func=ast.Name(id=name)):
+            return name in ("len", "bool")
+        case ast.Subscript(value=value):
+            return value is node
+        case ast.Compare():
+            return True
+    return is_condition(module, node)
 
 
 def truth_of_number(module: Module, node: ast.expr) -> Truth | None:
