@@ -9,6 +9,8 @@ HcodemodError
 
 from __future__ import annotations
 
+import errno
+
 
 class HcodemodError(Exception):
     """What happened, where, and what to try, in a sentence for the user."""
@@ -32,3 +34,10 @@ class BrokenPromise(HcodemodError):
     """We did not keep one of our invariants; the message names it."""
 
     exit_code = 3
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Say whether *error* tells of the process, and not of the task that met it."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    return isinstance(error, MemoryError)

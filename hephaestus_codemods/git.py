@@ -9,10 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import stat
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING
 from hephaestus_codemods.errors import TargetError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 LIMIT_S = 60.0
@@ -74,8 +72,10 @@ def list_files(root: Path) -> list[str] | None:
     means that git cannot say.
     """
     index = _index(root, ())
+    if index is None:
+        return None
     others = _run("ls-files", "--others", "--exclude-standard", "-z", cwd=root)
-    if index is None or others is None:
+    if others is None:
         return None
     tracked = {path for path, entry in index.items() if entry.mode != _SUBMODULE}
     # A repository inside this one that is no submodule is listed as `folder/`.
@@ -104,6 +104,8 @@ def dirty_paths(root: Path, paths: Iterable[str]) -> set[str]:
 
 def merge_file(ours: bytes, base: bytes, theirs: bytes) -> tuple[bytes, int]:
     """Merge two descendants of *base*; return the text and the number of conflicts in it."""
+    import tempfile  # noqa: PLC0415  # only for a revert of what somebody edited since
+
     with tempfile.TemporaryDirectory(prefix="hcodemod-merge-") as folder:
         for name, content in (("now", ours), ("base", base), ("reverted", theirs)):
             Path(folder, name).write_bytes(content)
@@ -128,6 +130,8 @@ def _git(
     *args: str, cwd: Path, stdin: bytes = b"", alone: bool = False
 ) -> subprocess.CompletedProcess[bytes] | None:
     """Run git in *cwd*; *alone* makes it look for no repository and no user configuration."""
+    import subprocess  # noqa: PLC0415  # only where there is a repository
+
     program = _program()
     if program is None:
         return None
@@ -149,12 +153,27 @@ def _git(
 
 
 def _run(*args: str, cwd: Path, stdin: bytes = b"") -> bytes | None:
+    if not _is_in_repository(cwd):
+        return None
     done = _git(*args, cwd=cwd, stdin=stdin)
     return done.stdout if done is not None and done.returncode == 0 else None
 
 
+def _is_in_repository(folder: Path) -> bool:
+    """Say, without a process, whether git would find a work tree around *folder*."""
+    place = os.path.realpath(folder)
+    while not os.path.lexists(os.path.join(place, ".git")):
+        above = os.path.dirname(place)
+        if above == place:
+            return False
+        place = above
+    return True
+
+
 def _program() -> str | None:
     """Find git on PATH; entries relative to the working folder could lead into a target."""
+    import shutil  # noqa: PLC0415  # only where there is a repository
+
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return shutil.which("git", path=os.pathsep.join(f for f in folders if os.path.isabs(f)))
 

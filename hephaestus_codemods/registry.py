@@ -7,7 +7,6 @@ Packs are trusted code: only what is installed counts, never what lies in the wo
 
 from __future__ import annotations
 
-import difflib
 import heapq
 import importlib
 import importlib.util
@@ -21,10 +20,11 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods import installed
 from hephaestus_codemods.errors import BrokenPromise, HcodemodError, UsageError
-from hephaestus_codemods.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from hephaestus_codemods.rule import Rule
 
 GROUP = "hephaestus.rules"
 OURS = "hephaestus-codemods"
@@ -97,6 +97,8 @@ class Catalogue:
 
     def guess(self, name: str) -> str:
         """Return what to try instead of *name*, as the end of a sentence."""
+        import difflib  # noqa: PLC0415  # only for the mistake
+
         near = difflib.get_close_matches(name.replace("_", "-"), self.rules, 1)
         hint = f". Did you mean {near[0]!r}?" if near else ". See 'hcodemod rules'"
         return hint + "".join(f"\n{sentence}" for sentence in self.broken.values())
@@ -190,6 +192,8 @@ def _refuse_twins(one: Listed | None, other: Listed) -> None:
 
 def load(listed: Listed) -> Rule:
     """Import a rule; raise UsageError (BrokenPromise for our own) when it cannot be."""
+    from hephaestus_codemods.rule import Rule  # noqa: PLC0415  # names alone need no rule
+
     module = f"{listed.package}.rule"
     try:
         rule = importlib.import_module(module).RULE

@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hephaestus_codemods.safety import Safety as Safety  # noqa: PLC0414  # rules take it from here
+
 if TYPE_CHECKING:
     import ast
 
@@ -21,28 +23,6 @@ if TYPE_CHECKING:
 #: A value that a rule's option may hold; configuration of a target can hold nothing else.
 Scalar = bool | int | float | str
 Options = Mapping[str, Scalar]
-
-
-class Safety(StrEnum):
-    """How much a person has to look at a change, from least to most."""
-
-    SAFE = "safe"
-    """Every result, error, order and side effect is the same; every precondition is proved."""
-
-    REVIEW = "review"
-    """The same on the normal path; something observable can change, or one fact is only likely."""
-
-    SUGGEST = "suggest"
-    """Results or guarantees change, or facts outside the code decide: shown, written on request."""
-
-    @property
-    def rank(self) -> int:
-        """Order the classes: 0 is the safest."""
-        return list(Safety).index(self)
-
-    def lowered(self, times: int) -> Safety:
-        """Return the class *times* steps less safe."""
-        return list(Safety)[min(self.rank + times, len(Safety) - 1)]
 
 
 class Task(StrEnum):

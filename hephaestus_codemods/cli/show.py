@@ -11,7 +11,7 @@ import click
 
 from hephaestus_codemods.cli import output
 from hephaestus_codemods.errors import TargetError
-from hephaestus_codemods.flows.target import Request
+from hephaestus_codemods.flows.survey import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

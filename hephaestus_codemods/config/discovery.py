@@ -230,10 +230,12 @@ def discover(
     cwd: Path | None = None,
     force_exclude: bool = False,
     respect_gitignore: bool = True,
+    listed: Sequence[str] = (),
 ) -> Discovery:
     """Find the Python files among *paths* (written in *cwd*) and say of each what becomes of it.
 
     *force_exclude* treats files that are named like any other: pre-commit names them all.
+    *listed* are the files of *root* as git lists them, when that is known.
     """
     top = os.path.realpath(root)
     start = os.path.realpath(cwd or root)
@@ -242,7 +244,8 @@ def discover(
     ground = _ground(top, settings)
     for one in sorted({argument.path for argument in asked if argument.is_folder}):
         part = ground if force_exclude else _lifted(ground, one)
-        for path in _listed(part, one, respect_gitignore=respect_gitignore):
+        known = () if one else listed
+        for path in _listed(part, one, known, respect_gitignore=respect_gitignore):
             if path not in files or files[path].status is Status.SKIPPED:
                 found = _judged(part, path)
                 if found is not None:
@@ -316,9 +319,11 @@ def _lifted(ground: _Ground, folder: str) -> _Ground:
     )
 
 
-def _listed(ground: _Ground, folder: str, *, respect_gitignore: bool) -> Iterator[str]:
+def _listed(
+    ground: _Ground, folder: str, known: Sequence[str], *, respect_gitignore: bool
+) -> Iterator[str]:
     """Yield the Python files below *folder*."""
-    listed = git.list_files(Path(ground.top, folder)) if respect_gitignore else None
+    listed = known or (git.list_files(Path(ground.top, folder)) if respect_gitignore else None)
     if not listed:  # no work tree, or a folder that it ignores and that the user named
         yield from _walked(ground, folder, respect_gitignore=respect_gitignore)
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from hephaestus_codemods.rule import Safety
+from hephaestus_codemods.safety import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Callable

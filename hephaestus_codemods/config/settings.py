@@ -7,7 +7,6 @@ rules, narrows paths and sets options within their limits; it never widens what 
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,7 +17,7 @@ from hephaestus_codemods.config import ignore
 from hephaestus_codemods.config.keys import Shape, Wrong, key, option_from_text, read, read_option
 from hephaestus_codemods.config.layers import Layer, Who, named_layer, target_layer, user_layer
 from hephaestus_codemods.errors import UsageError
-from hephaestus_codemods.rule import Safety
+from hephaestus_codemods.safety import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -305,5 +304,7 @@ def split_set(text: str) -> tuple[str, str, str]:
 
 def guess(name: str, known: Iterable[str]) -> str:
     """Return what may have been meant instead of *name*, as the end of a sentence."""
+    import difflib  # noqa: PLC0415  # only for the mistake
+
     near = difflib.get_close_matches(name.replace("_", "-"), list(known), 1)
     return f". Did you mean {near[0]!r}?" if near else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hephaestus_codemods.config.suppressions import suppressions
 from hephaestus_codemods.engine.model import Failure, Site, SiteStatus
-from hephaestus_codemods.engine.workers import is_exhaustion
+from hephaestus_codemods.errors import is_exhaustion
 from hephaestus_codemods.rule import Refusal, Safety
 
 if TYPE_CHECKING:

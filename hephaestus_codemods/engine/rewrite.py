@@ -22,7 +22,7 @@ from hephaestus_codemods.engine.model import (
 )
 from hephaestus_codemods.engine.planners.imports import plan_imports
 from hephaestus_codemods.engine.splice import Taken, Trail, apart, origin, splice, to_bytes
-from hephaestus_codemods.engine.workers import is_exhaustion
+from hephaestus_codemods.errors import is_exhaustion
 from hephaestus_codemods.patch.model import ByteEdit, Step
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Refusal

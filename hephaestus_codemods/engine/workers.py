@@ -10,7 +10,6 @@ or of file handles is replaced before it takes the next one.
 from __future__ import annotations
 
 import contextlib
-import errno
 import faulthandler
 import gc
 import os
@@ -23,6 +22,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+
+from hephaestus_codemods.errors import is_exhaustion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -249,13 +250,6 @@ def _answer(link: Connection, work: Callable[[Task], Answer], limits: Limits) ->
         return
     except BaseException as error:  # whatever it was, the parent sees that we are gone
         os._exit(EXHAUSTED if is_exhaustion(error) else 1)
-
-
-def is_exhaustion(error: BaseException) -> bool:
-    """Say whether *error* tells of the process, and not of the task that met it."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-    return isinstance(error, MemoryError)
 
 
 def _next_handle(link: Connection) -> int:

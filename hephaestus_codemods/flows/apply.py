@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from hephaestus_codemods.engine.model import FileResult, Site
     from hephaestus_codemods.engine.run import Job
     from hephaestus_codemods.flows.done import Clock
-    from hephaestus_codemods.flows.target import Request, Target
+    from hephaestus_codemods.flows.survey import Request
+    from hephaestus_codemods.flows.target import Target
     from hephaestus_codemods.patch.ground import Ground
     from hephaestus_codemods.patch.writer import Outcome
     from hephaestus_codemods.report.model import Report

@@ -9,13 +9,13 @@ from hephaestus_codemods import registry
 from hephaestus_codemods.config.schema import schema
 from hephaestus_codemods.config.settings import DEFAULT, keys
 from hephaestus_codemods.flows.place import root_of
-from hephaestus_codemods.flows.target import settings_for
+from hephaestus_codemods.flows.survey import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hephaestus_codemods.config.settings import Settings
-    from hephaestus_codemods.flows.target import Request
+    from hephaestus_codemods.flows.survey import Request
     from hephaestus_codemods.registry import Catalogue
     from hephaestus_codemods.rule import Rule
 

@@ -63,6 +63,11 @@ def clock() -> Clock:
     return Clock(datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter())
 
 
+def passed(since: Clock) -> float:
+    """Return the seconds that a command has taken so far."""
+    return round(time.perf_counter() - since.ticks, 3)
+
+
 @dataclass(frozen=True)
 class Written:
     """The run that was recorded, the paths that it *changed*, and problems with some files."""
@@ -90,7 +95,7 @@ def report(
         sys.version.split()[0],
         str(target.root),
         started.started,
-        round(time.perf_counter() - started.ticks, 3),
+        passed(started),
         run=written.run,
         rules=tuple(_rules(target)),
         files=tuple(_files(target, results, written)),

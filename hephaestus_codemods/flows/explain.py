@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hephaestus_codemods.engine.model import FileResult, Site
-    from hephaestus_codemods.flows.target import Request, Target
+    from hephaestus_codemods.flows.survey import Request
+    from hephaestus_codemods.flows.target import Target
     from hephaestus_codemods.rule import Rule
 
 SENTENCES = {

@@ -12,14 +12,14 @@ from hephaestus_codemods.engine.workers import Limits, supervise
 from hephaestus_codemods.errors import TargetError
 from hephaestus_codemods.flows.files import DiskFiles, all_paths
 from hephaestus_codemods.flows.place import root_of
-from hephaestus_codemods.flows.target import settings_for
+from hephaestus_codemods.flows.survey import settings_for
 from hephaestus_codemods.project.project import Project
 from hephaestus_codemods.report import facts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from hephaestus_codemods.flows.target import Request
+    from hephaestus_codemods.flows.survey import Request
 
 #: Facts about a large project are one piece of work.
 LIMITS: Final = Limits(seconds=600.0, memory_bytes=4 << 30)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods import git
-from hephaestus_codemods.engine import cache as caching
-from hephaestus_codemods.engine.workers import is_exhaustion
+from hephaestus_codemods.errors import is_exhaustion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 #: Locks are data, and may be larger than any file that is parsed.
 MOST_BYTES = 20_000_000
@@ -66,10 +65,14 @@ class DiskFiles:
             return file.read(min(found.st_size + 1, MOST_BYTES))
 
 
-def all_paths(root: Path) -> frozenset[str]:
-    """Return the paths of all files that facts may be read from: code, manifests, containers."""
-    # Git lists nothing without a work tree, and nothing of a folder that it ignores.
-    return frozenset(git.list_files(root) or _walked(root))
+def all_paths(root: Path, listed: Sequence[str] | None = None) -> frozenset[str]:
+    """Return the paths of all files that facts may be read from: code, manifests, containers.
+
+    *listed* is what git lists in *root*, if it was asked already: nothing without a work tree,
+    and nothing of a folder that it ignores.
+    """
+    known = git.list_files(root) if listed is None else listed
+    return frozenset(known or _walked(root))
 
 
 def _walked(root: Path) -> Iterator[str]:
@@ -99,18 +102,17 @@ def cache_file(root: Path, rules: Iterable[str]) -> Path:
     return Path(home) / "hcodemod" / f"{hashlib.sha256(key).hexdigest()[:24]}.json"
 
 
-def load_cache(path: Path, signature: str) -> caching.Cache:
-    """Return what earlier scans kept in *path*; empty when there is nothing that holds."""
+def kept(path: Path) -> bytes | None:
+    """Return what an earlier command kept in *path*; None when there is nothing."""
     try:
-        return caching.loads(path.read_bytes(), signature)
+        return path.read_bytes()
     except OSError:
-        return caching.Cache(signature)
+        return None
 
 
-def keep_cache(path: Path, cache: caching.Cache) -> None:
-    """Keep *cache* in *path* for the next scan; that it cannot be kept is no failure."""
+def keep(path: Path, content: bytes) -> None:
+    """Keep *content* in *path* for later commands; that it cannot be kept is no failure."""
     from hephaestus_codemods.patch import fsops, journal  # noqa: PLC0415  # when there is news
 
     with contextlib.suppress(OSError), fsops.make_path(path.parent) as folder:
-        content = caching.dumps(cache)
         journal.replace(folder, path.name, journal.temporary_name(), content, 0o600)

@@ -1,205 +1,62 @@
-"""What a command works on: the root, its settings, the chosen rules, the files to search."""
+"""What a command works on, with its rules: what they are asked, and what they found before."""
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hephaestus_codemods import __version__, registry
-from hephaestus_codemods.config import ignore
-from hephaestus_codemods.config.arguments import without_lines
-from hephaestus_codemods.config.discovery import Discovery, discover
-from hephaestus_codemods.config.settings import Said, Settings, load_settings
 from hephaestus_codemods.engine import cache as caching
 from hephaestus_codemods.engine.model import FileResult, Selection
 from hephaestus_codemods.engine.run import Job, in_workers, jobs_for
-from hephaestus_codemods.errors import UsageError
-from hephaestus_codemods.flows.files import (
-    DiskFiles,
-    all_paths,
-    cache_file,
-    keep_cache,
-    load_cache,
-)
-from hephaestus_codemods.flows.place import root_of
+from hephaestus_codemods.flows.files import cache_file, keep, kept
+from hephaestus_codemods.flows.survey import Survey, survey
 from hephaestus_codemods.project.project import Digests
-from hephaestus_codemods.rule import Rule, Safety, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from hephaestus_codemods.registry import Catalogue, Listed
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    paths: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()
-    all_rules: bool = False
-    ignore: tuple[str, ...] = ()
-    packs: tuple[str, ...] = ()
-    safety: str | None = None
-    sets: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    force_exclude: bool = False
-    config: str | None = None
-    isolated: bool = False
-    allow_dirty: bool = False
-    jobs: int | None = None
-    cache: bool = True
+    from hephaestus_codemods.config.settings import Settings
+    from hephaestus_codemods.flows.survey import Request
+    from hephaestus_codemods.rule import Rule
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Survey):
     """Everything that is known before the first file is searched."""
 
-    request: Request
-    root: Path
-    settings: Settings
-    catalogue: Catalogue
     rules: tuple[Rule, ...]
-    discovery: Discovery
     selection: Selection
-    notes: tuple[str, ...] = ()
 
     @property
     def lines(self) -> Mapping[str, tuple[tuple[int, int], ...]]:
         """The ranges of lines that the command line narrows paths to."""
         return self.selection.lines
 
-    @cached_property
-    def view(self) -> DiskFiles:
-        """The files of the target as they are on the disk."""
-        # Somebody may have named files that git ignores.
-        found = (file.path for file in self.discovery.files)
-        return DiskFiles(self.root, all_paths(self.root).union(found))
-
     @property
-    def jobs(self) -> int:
-        """How many workers search and rewrite."""
-        return self.request.jobs or self.settings.jobs or os.cpu_count() or 1
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about packs and settings."""
+        return (*self.catalogue.broken.values(), *self.settings.notes)
 
 
 def open_target(request: Request, *, everything: bool = False) -> Target:
-    """Find the root, read the settings, choose rules and list files.
+    """Survey what *request* names, and import the rules; see :func:`survey`."""
+    return with_rules(survey(request, everything=everything))
 
-    With *everything* all rules run when none is chosen; otherwise that is a usage error.
-    """
-    root = root_of(request.paths[0] if request.paths else ".")
-    catalogue = registry.find_rules()
-    settings = settings_for(root, request, catalogue)
-    rules, ceiling = _chosen_rules(request, settings, catalogue, everything=everything)
-    discovery = discover(
-        root,
-        request.paths or (".",),
-        settings,
-        cwd=Path.cwd(),
-        force_exclude=request.force_exclude,
-    )
+
+def with_rules(found: Survey) -> Target:
+    """Import the chosen rules, and check what the settings say about them."""
+    rules = registry.ordered(registry.load(one) for one in found.listed)
     selection = Selection(
-        ceiling=ceiling,
-        lines=discovery.lines,
-        options=settings.options(rules),
-        oldest_minor=settings.oldest_minor,
-        known=frozenset(catalogue.rules),
+        ceiling=dict(found.ceiling),
+        lines=found.discovery.lines,
+        options=found.settings.options(rules),
+        oldest_minor=found.settings.oldest_minor,
+        known=frozenset(found.catalogue.rules),
     )
-    notes = (*catalogue.broken.values(), *settings.notes)
-    return Target(request, root, settings, catalogue, rules, discovery, selection, notes)
-
-
-def settings_for(root: Path, request: Request, catalogue: Catalogue) -> Settings:
-    """Return the settings that hold for *request* in *root*."""
-    said = Said(
-        Path(request.config) if request.config is not None else None,
-        request.isolated,
-        tuple(_from_here(root, one) for one in request.exclude),
-        request.sets,
-        request.packs,
-    )
-    start = Path(without_lines(request.paths[0])) if request.paths else Path.cwd()
-    return load_settings(root, start, said, catalogue, os.environ)
-
-
-def _from_here(root: Path, glob: str) -> str:
-    """Let a pattern with a folder in it start where the user stands; a bare name means any."""
-    here = Path(os.path.realpath(os.curdir))
-    inside = here.relative_to(root).as_posix() if here.is_relative_to(root) else "."
-    return glob if inside == "." or "/" not in glob.rstrip("/") else ignore.below(inside, glob)
-
-
-def _chosen_rules(
-    request: Request, settings: Settings, catalogue: Catalogue, *, everything: bool
-) -> tuple[tuple[Rule, ...], dict[str, Safety]]:
-    """Return the rules in their order, and the least safe class that each may write."""
-    packs = (*settings.packs, *_installed(request.packs, catalogue))
-    named = {one for pattern in request.rules for one in _named(catalogue, pattern, packs)}
-    by_set = _by_set(
-        request, settings, catalogue.reachable(packs), everything=everything and not named
-    )
-    if not named and not by_set:
-        why = "no rule is chosen: give --rule RULE, --task TASK or --all"
-        if request.tasks:
-            why = f"no rule within reach belongs to {' or '.join(request.tasks)}"
-        raise UsageError(f"{why}; the rules are {', '.join(sorted(catalogue.rules))}")
-    left_out = {one for pattern in request.ignore for one in catalogue.matching(pattern, packs)}
-    left_out |= set(settings.ignore) - named
-    rules = {name: registry.load(catalogue.named(name)) for name in (named | by_set) - left_out}
-    ceiling = {name: _ceiling(request, settings, name in named) for name in rules}
-    return registry.ordered(rules.values()), ceiling
-
-
-def _installed(packs: Sequence[str], catalogue: Catalogue) -> Sequence[str]:
-    """Return *packs*; raise UsageError for one that is not installed."""
-    known = {rule.pack.name for rule in catalogue.rules.values()} | set(catalogue.broken)
-    for pack in packs:
-        if registry.canonical(pack) not in known:
-            others = ", ".join(sorted(known))
-            raise UsageError(f"no rule pack {pack!r} is installed; the packs are {others}")
-    return packs
-
-
-def _named(catalogue: Catalogue, pattern: str, packs: Sequence[str]) -> tuple[str, ...]:
-    if registry.is_pattern(pattern):
-        return catalogue.matching(pattern, packs)
-    return (catalogue.named(pattern).name,)
-
-
-def _by_set(
-    request: Request, settings: Settings, reachable: Mapping[str, Listed], *, everything: bool
-) -> set[str]:
-    tasks = [_task(name) for name in request.tasks]
-    if request.all_rules or everything:
-        return set(reachable)
-    rules = {name: registry.load(one) for name, one in reachable.items()} if tasks else {}
-    chosen = {name for name, rule in rules.items() if any(t in rule.tasks for t in tasks)}
-    configured = set(settings.select) if not request.rules and not tasks else set()
-    return chosen | configured
-
-
-def _task(name: str) -> Task:
-    try:
-        return Task(name)
-    except ValueError:
-        raise UsageError(f"there is no task {name!r}; the tasks are {', '.join(Task)}") from None
-
-
-def _ceiling(request: Request, settings: Settings, named: bool) -> Safety:
-    """Choose the class: the command line's, else by how the rule was chosen.
-
-    Class suggest is never reached without the rule's name.
-    """
-    if request.safety is None:
-        return Safety.REVIEW if named else settings.safety
-    asked = Safety(request.safety)
-    return Safety.REVIEW if asked is Safety.SUGGEST and not named else asked
+    return Target(**vars(found), rules=rules, selection=selection)
 
 
 def jobs_of(target: Target) -> list[Job]:
@@ -220,8 +77,8 @@ def searched(target: Target, *, cache: bool) -> tuple[FileResult, ...]:
     nothing = replace(target.selection, only=frozenset())
     if not cache:
         return tuple(in_workers(target.view, jobs, target.rules, nothing, workers=target.jobs))
-    kept = cache_file(target.root, (rule.name for rule in target.rules))
-    known = load_cache(kept, _signature(target))
+    place = cache_file(target.root, target.ceiling)
+    known = caching.loads(kept(place) or b"", _signature(target))
     digests = Digests(target.view)
     results = {job.path: known.result(job, digests.of) for job in jobs}
     missing = [job for job in jobs if results[job.path] is None]
@@ -230,7 +87,7 @@ def searched(target: Target, *, cache: bool) -> tuple[FileResult, ...]:
         results[result.path] = result
         known.keep(by_path[result.path], result)
     if missing:
-        keep_cache(kept, known)
+        keep(place, caching.dumps(known))
     return tuple(result for result in results.values() if result is not None)
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hephaestus_codemods.flows import kept as reports
+from hephaestus_codemods.flows import scan as flow
+from hephaestus_codemods.flows import survey as surveys
 from hephaestus_codemods.flows.files import cache_file
 from hephaestus_codemods.flows.scan import scan
-from hephaestus_codemods.flows.target import Request
+from hephaestus_codemods.flows.survey import Request
+from hephaestus_codemods.report.model import FailureEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,8 +90,17 @@ CHANGES: Mapping[str, Mapping[str, str | None]] = {
 }
 
 
+@pytest.fixture(params=["by content", "by time"])
+def remembered(request, monkeypatch) -> str:
+    """Say how files are compared: files that have just been written only by their content."""
+    if request.param == "by time":
+        monkeypatch.setattr(reports, "TICK_NS", -(10**18))
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def write(tmp_path, monkeypatch) -> Write:
+def write(tmp_path, monkeypatch, remembered) -> Write:
     """Return a function that writes files of a project (None removes), which exists already."""
     root = tmp_path / "project"
     root.mkdir()
@@ -117,6 +131,11 @@ def kept() -> tuple[bytes, int]:
     """Return what the cache holds, and which file it is: each new one has another number."""
     file = cache_file(Path.cwd(), RULES)
     return file.read_bytes(), os.stat(file).st_ino
+
+
+def reports_file() -> Path:
+    """Return where the whole report is kept."""
+    return reports.kept_for(surveys.survey(Request(rules=RULES, jobs=1))).file
 
 
 @pytest.mark.parametrize("title", CHANGES)
@@ -172,8 +191,66 @@ def test_a_broken_cache_is_no_cache(write: Write) -> None:
     first = found()
 
     for content in (b"", b"{", b"[]", b'{"signature": 1}', kept()[0][:-9]):
-        cache_file(Path.cwd(), RULES).write_bytes(content)
+        for file in (cache_file(Path.cwd(), RULES), reports_file()):
+            file.write_bytes(content)
         assert found() == first
+
+
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which each scan that searches adds."""
+    done: list[int] = []
+    searched = flow._searched
+
+    def noted(*given: Any) -> Report:
+        done.append(1)
+        return searched(*given)
+
+    monkeypatch.setattr(flow, "_searched", noted)
+    return done
+
+
+def test_an_unchanged_project_is_not_even_read(
+    write: Write, remembered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once all files have been at rest for a while, their times are enough."""
+    first = found()
+    done = searches(monkeypatch)
+
+    assert found() == first
+    assert len(done) == (remembered == "by content")
+
+
+def test_a_change_within_a_tick_is_seen(write: Write, tmp_path: Path) -> None:
+    """Size and time of modification are the same; when the inode changed cannot be set."""
+    first = found()
+    file = tmp_path / "project" / "svc/app/api.py"
+    times = os.stat(file)
+    time.sleep(0.02)  # the clock of a file system is slower than ours
+
+    write({"svc/app/api.py": TREE["svc/app/api.py"].replace("> 0", "> 7")})
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert found()["sites"] != first["sites"]
+
+
+def test_a_failure_that_may_not_come_again_is_tried_again(
+    write: Write, remembered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that does not parse will not; a worker that was killed may have been unlucky."""
+    write({"svc/broken.py": "import sqlalchemy\nx = = session.query(A).count() > 0\n"})
+    first = found()
+    done = searches(monkeypatch)
+    assert found() == first
+    assert len(done) == (remembered == "by content")
+    survey = surveys.survey(Request(rules=RULES, jobs=1))
+    place = reports.kept_for(survey)
+    report = place.load() or scan(Request(rules=RULES, jobs=1, cache=False)).report
+    crashed = replace(report, failures=(FailureEntry("svc/broken.py", "crashed", "it was killed"),))
+
+    place.file.unlink(missing_ok=True)
+    place.keep(crashed)
+
+    assert place.load() is None
 
 
 PACK = {

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from hephaestus_codemods.flows.scan import scan
-from hephaestus_codemods.flows.target import Request
+from hephaestus_codemods.flows.survey import Request
 
 SERVICE = {
     "requirements.txt": "sqlalchemy==2.0.30\n",

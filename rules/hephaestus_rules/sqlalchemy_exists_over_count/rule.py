@@ -17,7 +17,12 @@ from hephaestus_rules.sqlalchemy_exists_over_count.bound import (
     number_reads,
     truth_reads,
 )
-from hephaestus_rules.sqlalchemy_exists_over_count.fetches import Fetch, Gives, fetch_of, may_be_fetch
+from hephaestus_rules.sqlalchemy_exists_over_count.fetches import (
+    Fetch,
+    Gives,
+    fetch_of,
+    may_be_fetch,
+)
 from hephaestus_rules.sqlalchemy_exists_over_count.firsts import Firsts, firsts_of, limited
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     Facts,
