@@ -132,10 +132,11 @@ def loop_around(module: Module, node: ast.AST) -> Loop | None:
 def calls_in_loops(module: Module) -> Sequence[tuple[ast.Await | ast.Call, Loop]]:
     """Return the calls that stand in a loop, with their ``await``, and the loop around each."""
     if calls_in_loops not in module.memo:
+        looped = _looped(module)
         module.memo[calls_in_loops] = [
             (node, loop)
             for node in module.nodes
-            if isinstance(node, ast.Await | ast.Call)
+            if node in looped and isinstance(node, ast.Await | ast.Call)
             if (loop := loop_around(module, node)) is not None
         ]
     found: list[tuple[ast.Await | ast.Call, Loop]] = module.memo[calls_in_loops]

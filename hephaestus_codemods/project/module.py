@@ -60,7 +60,7 @@ class Module:
     @cached_property
     def calls(self) -> tuple[ast.Call, ...]:
         """All calls, outer before inner, in source order."""
-        return tuple(node for node in self.nodes if isinstance(node, ast.Call))
+        return tuple(node for node in self.nodes if node.__class__ is ast.Call)
 
     @property
     def parents(self) -> dict[ast.AST, ast.AST]:
@@ -72,7 +72,7 @@ class Module:
         """The attributes that this file assigns to or deletes, by their last name."""
         found: dict[str, list[ast.Attribute]] = {}
         for node in self.nodes:
-            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            if node.__class__ is ast.Attribute and not isinstance(node.ctx, ast.Load):
                 found.setdefault(node.attr, []).append(node)
         return found
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from hephaestus_codemods.project.nodes import Comprehension, Function, Scope, children, walk
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Block = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try
 Mover = ast.Global | ast.Nonlocal
+SCOPES = frozenset(get_args(Definition | ast.Lambda | Comprehension))
 
 
 class BindingKind(StrEnum):
@@ -130,7 +131,9 @@ class Scopes:
         parents = self.parents
         child, parent = node, parents.get(node)
         while parent is not None:
-            if isinstance(parent, Definition):
+            if parent.__class__ not in SCOPES:  # nearly all are none: the longest way of a scan
+                pass
+            elif isinstance(parent, Definition):
                 if isinstance(child, ast.stmt):
                     return parent
             elif isinstance(parent, ast.Lambda):
@@ -161,7 +164,7 @@ class Scopes:
             return frozenset()
         found = set()
         for node in self.walked[0]:
-            if isinstance(node, ast.NamedExpr):
+            if node.__class__ is ast.NamedExpr:
                 around: ast.AST = node
                 while not isinstance(around, ast.stmt):
                     around = self.parents[around]

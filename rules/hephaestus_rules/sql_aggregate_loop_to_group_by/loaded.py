@@ -11,6 +11,8 @@ from hephaestus_codemods.project.queries import Gives, query_of
 from hephaestus_codemods.project.variables import only_binding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hephaestus_codemods.project.models import Model
     from hephaestus_codemods.project.module import Module
     from hephaestus_codemods.project.queries import Query
@@ -18,40 +20,34 @@ if TYPE_CHECKING:
 Run = ast.For | Comprehension | ast.GeneratorExp
 
 
-@dataclass
+@dataclass(frozen=True)
 class Loaded:
-    """Objects of *model* that *query* loads, and the loops *runs* over them by their variable."""
+    """Objects of *model* that *query* loads."""
 
     module: Module
     query: Query
     model: Model
-    runs: list[tuple[Run, str]]
 
 
-def loops_over_objects(module: Module) -> list[Loaded]:
-    """Return the queries of whole objects over which loops of the same function run."""
-    found: dict[ast.expr, Loaded] = {}
+def runs_in(module: Module) -> Iterator[tuple[Run, str, ast.expr]]:
+    """Yield the loops, each with the name of its item and what it runs over."""
     for node in module.nodes:
-        for run, target, iterable in _runs(node):
-            query = _query_behind(module, iterable)
-            entity = query.entity if query is not None else None
-            if query is None or entity is None or entity.model is None or query.rows:
-                continue
-            loaded = found.setdefault(query.whole, Loaded(module, query, entity.model, []))
-            loaded.runs.append((run, target))
-    return list(found.values())
-
-
-def _runs(node: ast.AST) -> list[tuple[Run, str, ast.expr]]:
-    """Return the loops that *node* is, with the name of their item and what they run over."""
-    match node:
-        case ast.For(target=ast.Name(id=name), iter=iterable):
-            return [(node, name, iterable)]
-        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+        if isinstance(node, ast.For):
+            if isinstance(node.target, ast.Name):
+                yield node, node.target.id, node.iter
+        elif isinstance(node, Comprehension):
             first = node.generators[0]
             if isinstance(first.target, ast.Name) and not first.is_async:
-                return [(node, first.target.id, first.iter)]
-    return []
+                yield node, first.target.id, first.iter
+
+
+def loaded_by(module: Module, iterable: ast.expr) -> Loaded | None:
+    """Return the whole objects that a loop over *iterable* goes through, asked in its function."""
+    query = _query_behind(module, iterable)
+    entity = query.entity if query is not None else None
+    if query is None or entity is None or entity.model is None or query.rows:
+        return None
+    return Loaded(module, query, entity.model)
 
 
 def _query_behind(module: Module, iterable: ast.expr) -> Query | None:

@@ -19,7 +19,7 @@ from hephaestus_codemods.project.infer import class_named
 from hephaestus_codemods.project.queries import Equals, Gives, Selected, model_at
 from hephaestus_codemods.project.variables import only_binding, reads_of
 from hephaestus_codemods.rule import CannotEdit, Change, Established, Precondition, Refusal
-from hephaestus_rules.sql_aggregate_loop_to_group_by.loaded import Loaded, loops_over_objects
+from hephaestus_rules.sql_aggregate_loop_to_group_by.loaded import Loaded, loaded_by, runs_in
 from hephaestus_rules.sql_aggregate_loop_to_group_by.rewrite import (
     Grouped,
     membership,
@@ -67,18 +67,26 @@ class Related:
 
 def related_in_loops(module: Module) -> Iterator[tuple[ast.expr, Loop, Related | Refusal]]:
     """Yield what loops over loaded objects ask of their collections, or why it has to stay."""
-    for loaded in loops_over_objects(module):
-        for run, name in loaded.runs:
-            loop = _loop(module, run)
-            for node in _reads(module, loop, name) if loop is not None else ():
-                relationship = _relationship(loaded, node)
-                is_query = relationship is not None and relationship.lazy == DYNAMIC
-                asked = _asked(module, node, is_query=is_query)
-                if loop is None or relationship is None or asked is None:
-                    continue
-                if _is_collection(loaded, relationship, asked[0]):
-                    found = _found(loaded, loop, name, relationship, asked)
-                    yield asked[0], loop, found
+    for run, name, iterable in runs_in(module):
+        loop = _loop(module, run)
+        # What is asked of an item is seen here; what the items are may stand in other files.
+        reads = [one for one in _reads(module, loop, name) if _may_ask(module, one)] if loop else []
+        loaded = loaded_by(module, iterable) if reads else None
+        if loop is None or loaded is None:
+            continue
+        for node in reads:
+            relationship = _relationship(loaded, node)
+            is_query = relationship is not None and relationship.lazy == DYNAMIC
+            asked = _asked(module, node, is_query=is_query)
+            if relationship is None or asked is None:
+                continue
+            if _is_collection(loaded, relationship, asked[0]):
+                yield asked[0], loop, _found(loaded, loop, name, relationship, asked)
+
+
+def _may_ask(module: Module, node: ast.Attribute) -> bool:
+    """Say whether the number, or the truth, of *node* is asked, as a list or as a query."""
+    return any(_asked(module, node, is_query=one) is not None for one in (False, True))
 
 
 def _loop(module: Module, run: ast.AST) -> Loop | None:
