@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hephaestus_codemods.kit.names import name_for
-from hephaestus_codemods.project.glance import is_told, sqlalchemy_used
+from hephaestus_codemods.project.glance import sqlalchemy_used
 from hephaestus_codemods.rule import Change, Finding, Rule, Safety, Task, refuse
 from hephaestus_rules.sqlalchemy_exists_over_count import edits
 from hephaestus_rules.sqlalchemy_exists_over_count.bound import (
@@ -24,6 +24,7 @@ from hephaestus_rules.sqlalchemy_exists_over_count.fetches import (
     may_be_fetch,
 )
 from hephaestus_rules.sqlalchemy_exists_over_count.firsts import Firsts, firsts_of, limited
+from hephaestus_rules.sqlalchemy_exists_over_count.glance import may_ask_less
 from hephaestus_rules.sqlalchemy_exists_over_count.limits import (
     Facts,
     for_firsts,
@@ -224,7 +225,7 @@ RULE = Rule(
         ),
     ),
     tell=sqlalchemy_used,
-    worth=is_told,
+    worth=may_ask_less,
     tasks=(Task.API,),
     safety=Safety.REVIEW,
 )
