@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FOR: Final = re.compile(rb"\bfor\b[^\n#]*?\bin\b")
 #: How far a comprehension may reach before and behind its ``for``.
 BEFORE, BEHIND = 1_200, 400
+BRACKETS: Final = re.compile(rb"[()\[\]{}]")
+#: What follows, in a comprehension, on what it runs over.
+MORE_CLAUSES: Final = re.compile(rb"\s(?:if|for|async)\s")
 #: Calls by which SQLAlchemy is asked; ``get`` of a session names a class first.
 ASKS: Final = re.compile(
     rb"\.(?:execute|scalars?|exec|query|first|all|count|one_or_none|scalar_one\w*)\b"
@@ -89,12 +92,37 @@ def loops(raw: bytes) -> Iterator[bytes]:
         at = found.end()
         if b"#" in head:
             continue
-        if head.strip() in (b"", b"async") and b":" in raw[at : raw.find(b"\n", at)]:
+        line = raw.find(b"\n", at)
+        if head.strip() in (b"", b"async") and b":" in raw[at:line]:
             end = _end_of_block(len(head)).search(raw, at)
+            is_block = raw[at:line].rstrip().endswith(b":")
             at = end.start() if end is not None else len(raw)
-            yield raw[start:at]
+            yield raw[line if is_block else start : at]  # what it runs over is asked once
         else:  # a comprehension, or a head of several lines
-            yield raw[max(0, start - BEFORE) : at + BEHIND]
+            yield _comprehension(raw, found.start(), at)
+
+
+def _comprehension(raw: bytes, at: int, behind: int) -> bytes:
+    """Return what a comprehension does for each item; its first ``for … in`` is between the two.
+
+    Where no bracket is open, the ``for`` is the head of a block on several lines.
+    """
+    depth, first = 0, max(0, at - BEFORE)
+    for found in reversed([*BRACKETS.finditer(raw, first, at)]):
+        depth += 1 if found[0] in b"([{" else -1
+        if depth > 0:
+            first = found.end()
+            break
+    else:
+        return raw[max(0, at - BEFORE) : behind + BEHIND]
+    depth, last = 0, behind + BEHIND
+    for found in BRACKETS.finditer(raw, behind, last):
+        depth += 1 if found[0] in b"([{" else -1
+        if depth < 0:
+            last = found.start()
+            break
+    more = MORE_CLAUSES.search(raw, behind, last)
+    return raw[first:at] + (raw[more.start() : last] if more is not None else b"")
 
 
 def names_that_ask(raw: bytes) -> Iterator[bytes]:
@@ -142,4 +170,4 @@ def may_touch(raw: bytes, names: frozenset[bytes]) -> bool:
         return True
     if any(name != USES_SQLALCHEMY for name in names_that_ask(raw)):
         return True
-    return any(len(CALLED.findall(text)) > 1 for text in loops(raw))
+    return any(CALLED.search(text) for text in loops(raw))
