@@ -47,8 +47,8 @@ def broken_promise(
 def does_not_parse(after: Source, minor: int | None) -> str | None:
     """The text must be Python for the target's oldest version, not just for ours."""
     try:
-        parsed = _parsed(after)
-        if minor is not None and not parsed.masked:
+        found = parsed(after)
+        if minor is not None and not found.masked:
             ast.parse(after.text, feature_version=(3, max(minor, 4)))
     except (UnreadableSource, SyntaxError, RecursionError, MemoryError, ValueError) as error:
         return f"the rewritten file is not valid Python for the target: {error}"
@@ -56,7 +56,8 @@ def does_not_parse(after: Source, minor: int | None) -> str | None:
 
 
 @lru_cache(maxsize=KEPT_TEXTS)
-def _parsed(source: Source) -> Parsed:
+def parsed(source: Source) -> Parsed:
+    """Parse *source*, or raise UnreadableSource."""
     return parse(source)
 
 
@@ -84,7 +85,7 @@ def comment_lost(before: Source, after: Source) -> str | None:
 
 def masked_touched(before: Source, edits: Iterable[Edit]) -> str | None:
     """Syntax that our interpreter cannot read is never edited: no fault, the site is refused."""
-    for start, end in _parsed(before).masked:
+    for start, end in parsed(before).masked:
         for edit in edits:
             if edit.start < end and start < edit.end:
                 return "the edit touches syntax newer than the Python that runs hcodemod"
@@ -96,10 +97,10 @@ def statement_changed(before: Source, after: Source, edits: Sequence[Edit]) -> s
     trail = Trail.of(edits)
     new = {
         (trail.back(after.span(node)[0]), type(node)): node
-        for node in ast.walk(_parsed(after).tree)
+        for node in ast.walk(parsed(after).tree)
         if isinstance(node, ast.stmt)
     }
-    for node in _untouched(_parsed(before).tree, before, sorted(edits)):
+    for node in _untouched(parsed(before).tree, before, sorted(edits)):
         twin = new.get((before.span(node)[0], type(node)))
         if twin is None or ast.dump(twin) != ast.dump(node):
             return f"a statement outside the edits would change: line {node.lineno}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from hephaestus_codemods.engine.find import Found, Search, chosen, raised, search
+from hephaestus_codemods.engine.formatter import laid_out
 from hephaestus_codemods.engine.gates import broken_promise, bytes_differ, masked_touched
 from hephaestus_codemods.engine.model import (
     Failure,
@@ -25,6 +26,7 @@ from hephaestus_codemods.engine.splice import Taken, Trail, apart, origin, splic
 from hephaestus_codemods.errors import is_exhaustion
 from hephaestus_codemods.patch.model import ByteEdit, Step
 from hephaestus_codemods.project.source import Source, UnreadableSource, decode
+from hephaestus_codemods.project.style import line_length
 from hephaestus_codemods.rule import CannotEdit, Change, Edit, Refusal
 
 if TYPE_CHECKING:
@@ -281,14 +283,15 @@ def _stepped(draft: Draft, rule: str, owned: Sequence[Owned]) -> Draft | Refusal
     """Splice *owned* into the draft and hold the result to the gates."""
     old = draft.module.source
     owned = [(apart(old.text, edit), ids) for edit, ids in owned]
+    new = _gated(old, owned, draft.minor)
+    if isinstance(new, Refusal):
+        return new
+    width = line_length(draft.project, old.path)
+    laid = laid_out(old, new, owned, width)
+    again = _gated(old, laid, draft.minor) if laid is not None else None
+    if laid is not None and isinstance(again, Source):
+        owned, new = laid, again
     edits = [edit for edit, _ in owned]
-    new = decode(old.path, old.encode(splice(old.text, edits)))
-    masked = masked_touched(old, edits)
-    if masked is not None:
-        return Refusal("newer-syntax", masked)
-    broken = broken_promise(old, new, edits, draft.minor)
-    if broken is not None:
-        return Refusal("gate", broken)
     project = draft.project.with_file(old.path, new.raw)
     return Draft(
         project,
@@ -297,6 +300,17 @@ def _stepped(draft: Draft, rule: str, owned: Sequence[Owned]) -> Draft | Refusal
         (*draft.steps, Step(rule, to_bytes(old, owned))),
         draft.minor,
     )
+
+
+def _gated(old: Source, owned: Sequence[Owned], minor: int | None) -> Source | Refusal:
+    """Return the text with the edits *owned*, or which promise they would break."""
+    edits = [edit for edit, _ in owned]
+    new = decode(old.path, old.encode(splice(old.text, edits)))
+    masked = masked_touched(old, edits)
+    if masked is not None:
+        return Refusal("newer-syntax", masked)
+    broken = broken_promise(old, new, edits, minor)
+    return Refusal("gate", broken) if broken is not None else new
 
 
 def _identifiers(texts: Iterable[str]) -> set[str]:

@@ -7,7 +7,12 @@ import sys
 
 import pytest
 
-from hephaestus_codemods.engine.planners.support import common_source, plan_support, stored
+from hephaestus_codemods.engine.planners.support import (
+    HANDS_OFF,
+    common_source,
+    plan_support,
+    stored,
+)
 from hephaestus_codemods.kit.support import support_module, support_place
 from hephaestus_codemods.project.project import Project
 from hephaestus_codemods.rule import Refusal
@@ -158,7 +163,11 @@ def test_an_unedited_older_version_is_replaced() -> None:
     assert list(new) == ["app/hephaestus_support/db_pool.py"]
     found = stored(new["app/hephaestus_support/db_pool.py"])
     assert found is not None
-    assert (found.version, found.body, found.edited) == ("1.10", BODY + "Y = 2\n", False)
+    assert (found.version, found.body, found.edited) == (
+        "1.10",
+        HANDS_OFF + BODY + "Y = 2\n",
+        False,
+    )
 
 
 def test_a_newer_version_stays() -> None:

@@ -169,10 +169,10 @@ def test_line_endings_are_kept():
     def unix(module, options):
         for call in slow_calls(module):
             start, end = module.source.span(call)
-            edit = Edit(start, end, "fast(\n1)")
+            edit = Edit(start, end, "fast(\n    1,\n)")
             yield Finding(call, "unix", change=lambda made=edit: Change((made,)))
 
-    text = "# r\n```diff\n-slow(1)\n+fast(\n+1)\n```\n"
+    text = "# r\n```diff\n-slow(1)\n+fast(\n+    1,\n+)\n```\n"
 
     assert "with \\r\\n and a byte order mark" in broken(unix, text)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hephaestus_codemods.project.project import Project
 
 HEADER = re.compile(r"# hephaestus_support (?P<version>\S+), sha256 (?P<digest>[0-9a-f]{64})\n")
+#: The target's linters and formatters have settings that ours has not; an edit would bar updates.
+HANDS_OFF: Final = "# flake8: noqa\n# fmt: off\n"
 SIBLING = re.compile(r"^from \.(\w+) import ", re.MULTILINE)
 #: Modules that several rules need; each rule brings the rest.
 COMMON: Final = ("__init__", "lifespan")
@@ -54,8 +56,8 @@ def plan_support(
     if refusal is not None:
         return refusal
     plan: dict[str, bytes] = {}
-    for name, text in sorted(_with_common(modules).items()):
-        path = f"{place.folder}/{name}.py"
+    for name, source in sorted(_with_common(modules).items()):
+        path, text = f"{place.folder}/{name}.py", HANDS_OFF + source
         refusal = _refusal(project, path, text)
         if refusal is not None:
             return refusal
