@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
-from hephaestus_codemods.engine.gates import parsed
+from hephaestus_codemods.engine.gates import parsed, reread
 from hephaestus_codemods.rule import Edit
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 TOKENS: Final = re.compile(r"\w+|[^\S\n]+|\n|.", re.DOTALL)
 LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
-#: What formatters leave as it is, or what ends lines in ways that black would change.
-ODD: Final = re.compile(r"[\r\f]")
+#: What makes a file with Windows' line ends one with several kinds, or with form feeds.
+ODD: Final = re.compile(r"\f|\r(?!\n)|(?<!\r)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,32 @@ def laid_out(old: Source, new: Source, owned: Sequence[Owned], width: int) -> li
     *new* is what *owned* makes of *old*. None means that the layout stays as it is: it is black's,
     or the author has no use for black, or black cannot read the file.
     """
-    if ODD.search(old.text) or parsed(old).masked or parsed(new).masked:
+    if parsed(old).masked or parsed(new).masked:
         return None
+    if "\r" not in old.text:
+        return _laid_out(old, new, owned, width) if "\f" not in old.text else None
+    if any(ODD.search(one.text) for one in (old, new)):
+        return None
+    plain = [reread(one, one.text.replace("\r\n", "\n")) for one in (old, new)]
+    shorter = [(_without_returns(old.text, edit), ids) for edit, ids in owned]
+    found = _laid_out(plain[0], plain[1], shorter, width)
+    if found is None:
+        return None
+    return [(_with_returns(plain[0].text, edit), ids) for edit, ids in found]
+
+
+def _without_returns(text: str, edit: Edit) -> Edit:
+    """Return *edit*, of a text with Windows' line ends, as one of the same text with our own."""
+    start, end = (at - text.count("\r", 0, at) for at in (edit.start, edit.end))
+    return Edit(start, end, edit.text.replace("\r\n", "\n"))
+
+
+def _with_returns(text: str, edit: Edit) -> Edit:
+    start, end = (at + text.count("\n", 0, at) for at in (edit.start, edit.end))
+    return Edit(start, end, edit.text.replace("\n", "\r\n"))
+
+
+def _laid_out(old: Source, new: Source, owned: Sequence[Owned], width: int) -> list[Owned] | None:
     edits = sorted(owned)
     before = _ranges(old, ((one.start, one.end) for one, _ in edits))
     spans = _new_spans([one for one, _ in edits])
@@ -174,11 +198,12 @@ def _composed(old: str, edits: Sequence[Owned], moves: Sequence[Owned]) -> list[
     found: list[Owned] = []
     text, at = "", 0
     owners: set[tuple[str, ...]] = set()
-    for piece in (*pieces, _Piece("", len(old))):
+    end = _Piece("", len(old))
+    for piece in (*pieces, end):
         if piece.start is None:
             text += piece.text
             owners.add(piece.ids)
-        elif piece.text or piece.start == len(old):
+        elif piece.text or piece is end:
             if len(owners) > 1:
                 return None
             found += [(Edit(at, piece.start, text), ids) for ids in owners]

@@ -41,7 +41,7 @@ def test_the_length_of_lines_is_that_of_the_project() -> None:
     [
         "result = call_it( short, argument_number_one, argument_two )\n",
         "result = call_it(short, argument_number_one,\n                 argument_two)\n",
-        "result = call_it(short, argument_number_one, argument_two)\r\n",
+        "result = call_it(short, argument_number_one, argument_two)\r\nx = 1\n",
         "if True: result = call_it(short, argument_number_one, argument_two)\n",
         "result = call_it(short, argument_number_one, argument_two)  # fmt: skip\n",
     ],
@@ -50,6 +50,12 @@ def test_what_its_author_lays_out_otherwise_is_not_laid_out_anew(text: str) -> N
     assert after(text, LONG) == text.replace(
         "short", "a_much_longer_name.that_calls(something).and_then_some()"
     )
+
+
+def test_line_ends_of_windows_stay() -> None:
+    text = "result = call_it(short, argument_number_one, argument_two)\nx = 1\n"
+
+    assert after(text.replace("\n", "\r\n"), LONG) == after(text, LONG).replace("\n", "\r\n")
 
 
 def test_other_statements_of_the_file_may_look_as_they_like() -> None:

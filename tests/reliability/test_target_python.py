@@ -18,7 +18,7 @@ SYNTAX = {
     "a format string": ("f'{x}'", 6),
     "an assignment in an expression": ("(y := 1)", 8),
     "arguments only by position": ("lambda a, /: a", 8),
-    "with in parentheses": ("with (f() as a, f() as b):\n    pass", 9),
+    "with in parentheses": ("with (\n    f() as a,\n    f() as b,\n):\n    pass", 9),
     "match": ("match x:\n    case 1:\n        pass", 10),
     "except*": ("try:\n    pass\nexcept* E:\n    pass", 11),
 }

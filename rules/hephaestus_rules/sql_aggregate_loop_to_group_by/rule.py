@@ -14,7 +14,7 @@ from hephaestus_codemods.kit.batching.items import items_of
 from hephaestus_codemods.kit.batching.keys import key_of
 from hephaestus_codemods.kit.loops import Loop, calls_in_loops, runs_first
 from hephaestus_codemods.project.aggregates import Aggregate, Kind
-from hephaestus_codemods.project.glance import may_ask_in_a_loop, names_that_ask
+from hephaestus_codemods.project.glance import names_that_ask
 from hephaestus_codemods.project.queries import query_of
 from hephaestus_codemods.rule import Finding, Refusal, Rule, Safety, Task, refuse
 from hephaestus_rules.sql_aggregate_loop_to_group_by.away import (
@@ -29,6 +29,7 @@ from hephaestus_rules.sql_aggregate_loop_to_group_by.defaults import (
     default_of,
     number_of,
 )
+from hephaestus_rules.sql_aggregate_loop_to_group_by.glance import may_count_in_a_loop
 from hephaestus_rules.sql_aggregate_loop_to_group_by.related import (
     Related,
     preconditions_of,
@@ -201,7 +202,7 @@ RULE = Rule(
     find,
     needles=((b"for ",),),  # the query may stand in another file
     tell=names_that_ask,
-    worth=may_ask_in_a_loop,
+    worth=may_count_in_a_loop,
     tasks=(Task.API, Task.REPORT),
     after=("sql-select-loop-to-batch",),
 )

@@ -18,7 +18,7 @@ ENDS: Final = re.compile(
 #: What asks, in front of a fetch or of the variable that holds it, for its truth or its length.
 BEFORE: Final = re.compile(rb"\b(?:if|elif|while|not|and|or|assert|len|bool)\b")
 #: What asks it behind a fetch.
-BEHIND: Final = re.compile(rb"[\s)]*(?:\[|==|!=|<|>|(?:is|in|and|or)\b)")
+BEHIND: Final = re.compile(rb"(?:[\s)]|#[^\n]*\n)*(?:\[|==|!=|<|>|(?:is|in|and|or)\b)")
 ASSIGNED: Final = re.compile(rb"[ \t]*(\w+)[ \t]*=[^=]")
 SETS: Final = re.compile(rb"\n[ \t]*(\w+)[ \t]*=[^=]")
 #: What asks for the truth or the length of a variable.
